@@ -1,0 +1,53 @@
+namespace Tandem.Training;
+
+/// <summary>Receives the progress of a training run, on the thread that trains; it must return quickly.</summary>
+public interface ITrainingObserver
+{
+    /// <summary>Called after each optimizer step.</summary>
+    void OnStep(in TrainingStep step);
+
+    /// <summary>Called after an evaluation on held-out rows.</summary>
+    void OnEvaluation(TrainingEvaluation evaluation)
+    {
+    }
+
+    /// <summary>Called after a file or directory that outlives the run was written.</summary>
+    /// <param name="kind"><c>checkpoint</c> or <c>snapshot</c>.</param>
+    /// <param name="path">Where it was written.</param>
+    /// <param name="step">The number of optimizer steps done.</param>
+    void OnSaved(string kind, string path, long step)
+    {
+    }
+}
+
+/// <summary>One optimizer step.</summary>
+/// <param name="Step">The number of steps done, this one included: 1 for the first.</param>
+/// <param name="TotalSteps">The number of steps planned.</param>
+/// <param name="Loss">The mean loss of the batch, before the step, in nats per unit of weight.</param>
+/// <param name="GradientNorm">The global gradient norm before clipping.</param>
+/// <param name="LearningRateScale">The schedule's value: what each group's peak learning rate was multiplied by.</param>
+/// <param name="Tokens">The tokens read since the start.</param>
+/// <param name="Stage">What is being trained, for the display: the curriculum stage, or the name of the fine-tuning.</param>
+public readonly record struct TrainingStep(
+    long Step, long TotalSteps, float Loss, float GradientNorm, double LearningRateScale, long Tokens, string Stage);
+
+/// <summary>An evaluation on held-out rows.</summary>
+/// <param name="Step">The number of steps done.</param>
+/// <param name="Tokens">The tokens read since the start.</param>
+/// <param name="Loss">The mean loss, in nats per unit of weight.</param>
+/// <param name="Accuracy">The accuracy over all first-asked answers.</param>
+/// <param name="AccuracyByKind">The accuracy over first-asked answers by the name of the kind; kinds without answers are left out.</param>
+public sealed record TrainingEvaluation(
+    long Step, long Tokens, double Loss, double Accuracy, IReadOnlyDictionary<string, double> AccuracyByKind);
+
+/// <summary>An observer that ignores everything.</summary>
+public sealed class SilentObserver : ITrainingObserver
+{
+    /// <summary>The only instance needed.</summary>
+    public static SilentObserver Instance { get; } = new();
+
+    /// <inheritdoc/>
+    public void OnStep(in TrainingStep step)
+    {
+    }
+}
