@@ -147,6 +147,12 @@ public sealed record GapDecisionSummary
     /// <summary>Supervision noise ε: error rate of the combined labels, estimated without truth.</summary>
     public required double SupervisionNoise { get; init; }
 
+    /// <summary>The least saliency that a step may have (s_min), where the controller has such a limit.</summary>
+    public double? SaliencyFloor { get; init; }
+
+    /// <summary>The most imitation that a step may show (ι_max), where the controller has such a limit.</summary>
+    public double? ImitationCeiling { get; init; }
+
     /// <summary>What was known of each candidate.</summary>
     public IReadOnlyList<GapCandidateSummary> Candidates { get; init; } = [];
 }
