@@ -1,0 +1,162 @@
+using System.Buffers;
+using System.Buffers.Binary;
+using System.Runtime.InteropServices;
+using System.Text.Json;
+
+namespace Tandem.Language;
+
+/// <summary>
+/// Writes the safetensors format (github.com/huggingface/safetensors): eight bytes of header length, a JSON header of
+/// names, types, shapes and offsets, then the values, little-endian. <see cref="SafeTensorsFile"/> reads it.
+/// </summary>
+public static class SafeTensors
+{
+    /// <summary>Writes a file atomically (temporary name, flush to disk, rename).</summary>
+    /// <exception cref="Tandem.Tensors.UserFaultException">The file cannot be written.</exception>
+    public static void Write(
+        string path, IReadOnlyList<SafeTensorData> tensors, IReadOnlyDictionary<string, string>? metadata = null) =>
+        AtomicFile.Write(path, stream => Write(stream, tensors, metadata));
+
+    /// <summary>Writes to a stream. Wider elements come first, so that every tensor is aligned to its element size.</summary>
+    /// <exception cref="ArgumentException">Two tensors have one name.</exception>
+    public static void Write(
+        Stream stream, IReadOnlyList<SafeTensorData> tensors, IReadOnlyDictionary<string, string>? metadata = null)
+    {
+        var ordered = tensors.OrderByDescending(t => t.Type.Size()).ToList();
+        byte[] header = Header(ordered, metadata);
+        Span<byte> length = stackalloc byte[8];
+        BinaryPrimitives.WriteUInt64LittleEndian(length, (ulong)header.Length);
+        stream.Write(length);
+        stream.Write(header);
+        foreach (var tensor in ordered)
+            tensor.WriteTo(stream);
+    }
+
+    private static byte[] Header(List<SafeTensorData> tensors, IReadOnlyDictionary<string, string>? metadata)
+    {
+        var names = new HashSet<string>(StringComparer.Ordinal) { SafeTensorsFile.MetadataKey };
+        var buffer = new ArrayBufferWriter<byte>();
+        using (var json = new Utf8JsonWriter(buffer))
+        {
+            json.WriteStartObject();
+            if (metadata is { Count: > 0 })
+            {
+                json.WriteStartObject(SafeTensorsFile.MetadataKey);
+                foreach (var (key, value) in metadata)
+                    json.WriteString(key, value);
+                json.WriteEndObject();
+            }
+
+            long offset = 0;
+            foreach (var tensor in tensors)
+            {
+                if (!names.Add(tensor.Name))
+                    throw new ArgumentException($"Two tensors are named '{tensor.Name}'.", nameof(tensors));
+                json.WriteStartObject(tensor.Name);
+                json.WriteString("dtype", tensor.Type.ToString());
+                json.WriteStartArray("shape");
+                foreach (long dimension in tensor.Shape)
+                    json.WriteNumberValue(dimension);
+                json.WriteEndArray();
+                json.WriteStartArray("data_offsets");
+                json.WriteNumberValue(offset);
+                json.WriteNumberValue(offset += tensor.ByteCount);
+                json.WriteEndArray();
+                json.WriteEndObject();
+            }
+
+            json.WriteEndObject();
+        }
+
+        // The format pads the header with spaces so that the values start on a multiple of 8.
+        byte[] padded = new byte[(buffer.WrittenCount + 7) / 8 * 8];
+        padded.AsSpan().Fill((byte)' ');
+        buffer.WrittenSpan.CopyTo(padded);
+        return padded;
+    }
+}
+
+/// <summary>A tensor to be written by <see cref="SafeTensors"/>.</summary>
+public sealed unsafe class SafeTensorData
+{
+    private const int ChunkElements = 1 << 14;
+    private readonly ReadOnlyMemory<byte> _bytes;
+    private readonly float* _values;
+
+    private SafeTensorData(string name, SafeTensorType type, IReadOnlyList<long> shape, ReadOnlyMemory<byte> bytes, float* values)
+    {
+        long count = 1;
+        foreach (long dimension in shape)
+            count = checked(count * dimension);
+        (Name, Type, Shape, ByteCount) = (name, type, shape, checked(count * type.Size()));
+        _bytes = bytes;
+        _values = values;
+    }
+
+    /// <summary>The name.</summary>
+    public string Name { get; }
+
+    /// <summary>The element type in the file.</summary>
+    public SafeTensorType Type { get; }
+
+    /// <summary>The dimensions, outermost first; none for a scalar.</summary>
+    public IReadOnlyList<long> Shape { get; }
+
+    /// <summary>The bytes that the values take in the file.</summary>
+    public long ByteCount { get; }
+
+    /// <summary>A tensor of any type from its little-endian bytes.</summary>
+    /// <exception cref="ArgumentException">The bytes do not fit type and shape.</exception>
+    public static SafeTensorData FromBytes(string name, SafeTensorType type, IReadOnlyList<long> shape, ReadOnlyMemory<byte> bytes)
+    {
+        var tensor = new SafeTensorData(name, type, shape, bytes, null);
+        if (tensor.ByteCount != bytes.Length)
+            throw new ArgumentException($"'{name}' takes {tensor.ByteCount} bytes by its type and shape, {bytes.Length} are given.", nameof(bytes));
+        return tensor;
+    }
+
+    /// <summary>A tensor from fp32 values, stored as they are.</summary>
+    public static SafeTensorData FromFloats(string name, IReadOnlyList<long> shape, ReadOnlySpan<float> values) =>
+        FromBytes(name, SafeTensorType.F32, shape, MemoryMarshal.AsBytes(values).ToArray());
+
+    /// <summary>A tensor from 64-bit integers.</summary>
+    public static SafeTensorData FromIntegers(string name, IReadOnlyList<long> shape, ReadOnlySpan<long> values) =>
+        FromBytes(name, SafeTensorType.I64, shape, MemoryMarshal.AsBytes(values).ToArray());
+
+    /// <summary>
+    /// A tensor from fp32 values in native memory, rounded to a storage type while it is written. The memory is not
+    /// copied: it must stay alive and unchanged until then.
+    /// </summary>
+    public static SafeTensorData FromMemory(string name, IReadOnlyList<long> shape, float* values, StorageType storage = StorageType.F32) =>
+        new(name, storage.Element(), shape, default, values);
+
+    internal void WriteTo(Stream stream)
+    {
+        if (_values == null)
+        {
+            stream.Write(_bytes.Span);
+            return;
+        }
+
+        long count = ByteCount / Type.Size();
+        ushort[]? halves = Type == SafeTensorType.F32 ? null : new ushort[ChunkElements];
+        for (long start = 0; start < count; start += ChunkElements)
+        {
+            var chunk = new ReadOnlySpan<float>(_values + start, (int)Math.Min(ChunkElements, count - start));
+            if (halves == null)
+            {
+                stream.Write(MemoryMarshal.AsBytes(chunk));
+                continue;
+            }
+
+            for (int i = 0; i < chunk.Length; i++)
+            {
+                halves[i] = Type == SafeTensorType.F16
+                    ? BitConverter.HalfToUInt16Bits((Half)chunk[i])
+                    : SafeTensorTypes.ToBFloat16(chunk[i]);
+            }
+
+            stream.Write(MemoryMarshal.AsBytes(halves.AsSpan(0, chunk.Length)));
+        }
+    }
+}
