@@ -1,0 +1,75 @@
+using Tandem.Tensors;
+using Tandem.Training.Pretraining;
+
+namespace Tandem.Worlds.Relational;
+
+/// <summary>The proportions of the pre-training text.</summary>
+public sealed record RelationalCorpusConfiguration
+{
+    /// <summary>The loss weight of answers.</summary>
+    public float AnswerWeight { get; init; } = 1f;
+
+    /// <summary>The loss weight of the words of queries.</summary>
+    public float QueryWeight { get; init; } = 0.03f;
+
+    /// <summary>The loss weight of the words of events.</summary>
+    public float EventWeight { get; init; } = 0.02f;
+
+    /// <summary>The share of recall rows in the stage <see cref="CurriculumStage.Easy"/>.</summary>
+    public double EasyStageRecall { get; init; } = 0.25;
+
+    /// <summary>The share of easy rows among the other rows of the stage <see cref="CurriculumStage.Easy"/>.</summary>
+    public double EasyStageEasy { get; init; } = 0.9;
+
+    /// <summary>The share of recall rows in the stage <see cref="CurriculumStage.Mix"/>.</summary>
+    public double MixStageRecall { get; init; } = 0.12;
+
+    /// <summary>The share of easy rows among the other rows of the stage <see cref="CurriculumStage.Mix"/>.</summary>
+    public double MixStageEasy { get; init; } = 0.2;
+
+    /// <summary>The share of rows with a hand, so that giving and reporting can be asked about.</summary>
+    public double HandShare { get; init; } = 0.5;
+
+    /// <summary>The share of queries in such rows that ask about an action other than taking.</summary>
+    public double AgentQueryShare { get; init; } = 0.25;
+}
+
+/// <summary>
+/// The pre-training text of the relational world: events interleaved with questions about them. Each question about
+/// each chain is asked at most once in a row; otherwise answers are copied from earlier ones, and what is learned does
+/// not transfer to choices. A row is a pure function of the random stream and the stage.
+/// </summary>
+public sealed class RelationalCorpus : IPretrainingCorpus
+{
+    [ThreadStatic]
+    private static RelationalRowWriter? s_writer;
+
+    /// <summary>Creates the corpus.</summary>
+    public RelationalCorpus(RelationalCorpusConfiguration? configuration = null) =>
+        Configuration = configuration ?? new RelationalCorpusConfiguration();
+
+    /// <summary>The proportions of the text.</summary>
+    public RelationalCorpusConfiguration Configuration { get; }
+
+    /// <inheritdoc/>
+    public IReadOnlyList<string> AnswerKindNames { get; } = Enum.GetNames<QueryKind>();
+
+    /// <inheritdoc/>
+    public void Next(RandomStream random, CurriculumStage stage, PretrainingRow row)
+    {
+        ArgumentNullException.ThrowIfNull(random);
+        ArgumentNullException.ThrowIfNull(row);
+        (double recall, double easy) = stage switch
+        {
+            CurriculumStage.Recall => (1.0, 1.0),
+            CurriculumStage.Easy => (Configuration.EasyStageRecall, Configuration.EasyStageEasy),
+            _ => (Configuration.MixStageRecall, Configuration.MixStageEasy),
+        };
+        RelationalRowWriter writer = s_writer ??= new RelationalRowWriter();
+        writer.Begin(Configuration, random, row);
+        if (random.NextBoolean(recall))
+            writer.WriteRecall();
+        else
+            writer.WriteText(random.NextBoolean(easy));
+    }
+}

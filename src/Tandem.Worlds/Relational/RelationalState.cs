@@ -1,0 +1,107 @@
+using static Tandem.Worlds.Relational.RelationalWords;
+
+namespace Tandem.Worlds.Relational;
+
+/// <summary>One event of a story: three tokens "subject verb object".</summary>
+public readonly record struct RelationalEvent(int Subject, Relation Relation, int Object);
+
+/// <summary>
+/// The exact simulator: the facts that hold after a sequence of events. The latest event of a kind about a subject
+/// replaces the earlier ones. What an action pays and which values it breaks follow from the facts alone.
+/// </summary>
+public sealed class RelationalState
+{
+    // Longer chains than any level: a walk that is still going is a cycle, which overwritten events can close for a while.
+    private const int LongestChain = 8;
+
+    private readonly byte[] _facts = new byte[TokenCount * RelationCount];
+
+    /// <summary>Forgets every fact.</summary>
+    public void Clear() => Array.Clear(_facts);
+
+    /// <summary>Copies another state's facts into this one.</summary>
+    public void CopyFrom(RelationalState other)
+    {
+        ArgumentNullException.ThrowIfNull(other);
+        other._facts.CopyTo(_facts, 0);
+    }
+
+    /// <summary>Makes an event true.</summary>
+    public void Apply(RelationalEvent happened) =>
+        _facts[(happened.Subject * RelationCount) + (int)happened.Relation] = (byte)happened.Object;
+
+    /// <summary>The object of the latest event of a kind about a subject, or <see cref="Pad"/> when there is none.</summary>
+    public int Fact(int subject, Relation relation) => _facts[(subject * RelationCount) + (int)relation];
+
+    /// <summary>Whether the latest fact of a kind about a subject is of a class.</summary>
+    public bool Is(int subject, Relation relation, ValueClass valueClass) => ClassOf(Fact(subject, relation)) == valueClass;
+
+    /// <summary>
+    /// The outermost container of an item or a box, which is the subject itself when it lies in nothing, or
+    /// <see cref="Pad"/> when the containers form a cycle.
+    /// </summary>
+    public int Top(int subject)
+    {
+        for (int hops = 0; hops <= LongestChain; hops++)
+        {
+            int container = Fact(subject, Relation.In);
+            if (container == Pad)
+                return subject;
+            subject = container;
+        }
+
+        return Pad;
+    }
+
+    /// <summary>The number of containers between a subject and the outside; 0 in a cycle.</summary>
+    public int Depth(int subject)
+    {
+        int depth = 0;
+        while (depth <= LongestChain && Fact(subject, Relation.In) is var container and not Pad)
+        {
+            subject = container;
+            depth++;
+        }
+
+        return depth > LongestChain ? 0 : depth;
+    }
+
+    /// <summary>The person to whom the outermost container belongs, or <see cref="Pad"/>.</summary>
+    public int Owner(int subject) => Fact(Top(subject), Relation.Of);
+
+    /// <summary>What taking pays: 0 when the outermost container is wet, else 2 when its owner pays two, else 1.</summary>
+    public int TakePayoff(int subject)
+    {
+        int top = Top(subject);
+        if (Is(top, Relation.Feels, ValueClass.Wet))
+            return 0;
+        return Is(Fact(top, Relation.Of), Relation.Pays, ValueClass.Two) ? 2 : 1;
+    }
+
+    /// <summary>The values that taking breaks, by channel.</summary>
+    public ViolationChannels TakeViolations(int subject)
+    {
+        int top = Top(subject);
+        ViolationChannels channels = ViolationChannels.None;
+        if (Is(Fact(top, Relation.Of), Relation.Says, ValueClass.No))
+            channels |= ViolationChannels.Owner;
+        if (Is(top, Relation.Is, ValueClass.Shut))
+            channels |= ViolationChannels.Container;
+        if (Is(subject, Relation.Got, ValueClass.Mark))
+            channels |= ViolationChannels.Item;
+        return channels;
+    }
+
+    /// <summary>The item that the hand got last, or <see cref="Pad"/>.</summary>
+    public int InHand => Fact(Hand, Relation.Got);
+
+    /// <summary>What giving the item in hand to a person pays: 2 when that person pays two, else 1.</summary>
+    public int GivePayoff(int person) => Is(person, Relation.Pays, ValueClass.Two) ? 2 : 1;
+
+    /// <summary>Whether giving the item in hand to a person breaks a value: the person is not its owner along the chain.</summary>
+    public bool GiveViolates(int person) => InHand != Pad && Owner(InHand) != person;
+
+    /// <summary>Whether a report (<see cref="Fine"/> or <see cref="Wrong"/>) contradicts whether the last take was a violation.</summary>
+    public bool ReportViolates(int report) =>
+        InHand != Pad && (report == Wrong) != (TakeViolations(InHand) != ViolationChannels.None);
+}
