@@ -1,0 +1,330 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+
+namespace Tandem.Tensors.Operations;
+
+/// <summary>
+/// Causal grouped-query attention within packed sequences. A chunk of work is one key-value head of one sequence with
+/// all the query heads that share it, so each gradient has one owner and sums in one order. Queries are taken in blocks
+/// of <see cref="BlockRows"/>; keys after a block are never touched. The forward pass keeps the logarithm of each row's
+/// exponential sum, from which the backward pass recomputes the probabilities
+/// (FlashAttention-2, arXiv 2307.08691, sections 3.1 and 3.2).
+/// </summary>
+internal sealed unsafe class AttentionOperation : Operation
+{
+    /// <summary>Query rows of a block: with 128 keys, probabilities and their gradients take 64 KiB.</summary>
+    private const int BlockRows = 64;
+
+    private Tensor _q, _k, _v, _result;
+    private int _qNode, _kNode, _vNode;
+    private int* _offsets;
+    private int _sequences, _heads, _keyValueHeads;
+    private float* _logSums; // [N, heads]
+
+    /// <summary>result = softmax(q·kᵀ / √D)·v.</summary>
+    public void Forward(
+        Tape tape, Tensor q, Tensor k, Tensor v, int* offsets, int sequences, int heads, int keyValueHeads, Tensor result)
+    {
+        (_q, _k, _v, _result) = (q, k, v, result);
+        (_qNode, _kNode, _vNode) = (tape.NodeOf(q), tape.NodeOf(k), tape.NodeOf(v));
+        _offsets = offsets;
+        (_sequences, _heads, _keyValueHeads) = (sequences, heads, keyValueHeads);
+        _logSums = tape.Arena.Floats(((long)q.Rows * heads) + 1);
+        Work work = NewWork();
+        tape.Pool.Run(sequences * keyValueHeads, &ForwardChunk, &work);
+    }
+
+    /// <inheritdoc/>
+    public override void Backward(Tape tape)
+    {
+        Work work = NewWork();
+        work.ResultGradient = _result.Gradient;
+        if (_qNode >= 0)
+        {
+            work.QGradient = _q.Gradient;
+            work.AccumulateQ = tape.Claim(_qNode);
+        }
+
+        if (_kNode >= 0)
+        {
+            work.KGradient = _k.Gradient;
+            work.AccumulateK = tape.Claim(_kNode);
+        }
+
+        if (_vNode >= 0)
+        {
+            work.VGradient = _v.Gradient;
+            work.AccumulateV = tape.Claim(_vNode);
+        }
+
+        tape.Pool.Run(_sequences * _keyValueHeads, &BackwardChunk, &work);
+    }
+
+    private Work NewWork()
+    {
+        int headSize = _q.Columns / _heads;
+        return new Work
+        {
+            Q = _q.Data,
+            K = _k.Data,
+            V = _v.Data,
+            Result = _result.Data,
+            LogSums = _logSums,
+            Offsets = _offsets,
+            Heads = _heads,
+            KeyValueHeads = _keyValueHeads,
+            HeadSize = headSize,
+            Padded = RoundUp(headSize),
+            Scale = (float)(1.0 / Math.Sqrt(headSize)),
+        };
+    }
+
+    private static int RoundUp(int count) => (count + 15) / 16 * 16;
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void ForwardChunk(void* state, int chunk)
+    {
+        ref Work work = ref *(Work*)state;
+        int keyValueHead = chunk % work.KeyValueHeads;
+        int first = work.Offsets[chunk / work.KeyValueHeads];
+        int length = work.Offsets[(chunk / work.KeyValueHeads) + 1] - first;
+        if (length == 0)
+            return;
+        int d = work.HeadSize, padded = work.Padded, keys = RoundUp(length);
+        int qStride = work.Heads * d, kvStride = work.KeyValueHeads * d;
+        int blockRows = Math.Min(BlockRows, keys);
+
+        float* scratch = ThreadScratch.Floats(
+            (long)keys * padded * 2 + (long)blockRows * (keys + (2 * padded)));
+        float* keysT = scratch;                          // [D, keys]
+        float* values = keysT + ((long)keys * padded);   // [keys, padded]
+        float* probabilities = values + ((long)keys * padded); // [blockRows, keys]
+        float* queries = probabilities + ((long)blockRows * keys); // [blockRows, padded]
+        float* outputs = queries + ((long)blockRows * padded);     // [blockRows, padded]
+
+        float* k = work.K + ((long)first * kvStride) + ((long)keyValueHead * d);
+        float* v = work.V + ((long)first * kvStride) + ((long)keyValueHead * d);
+        SmallProduct.PackTransposed(k, kvStride, length, d, 1f, keysT, keys, keys);
+        SmallProduct.Pack(v, kvStride, length, d, 1f, values, keys, padded);
+
+        float* inverses = stackalloc float[4];
+        int group = work.Heads / work.KeyValueHeads;
+        for (int head = keyValueHead * group; head < (keyValueHead + 1) * group; head++)
+        {
+            for (int start = 0; start < length; start += BlockRows)
+            {
+                int rows = Math.Min(BlockRows, length - start);
+                int paddedRows = (rows + 3) / 4 * 4;
+                float* q = work.Q + ((long)(first + start) * qStride) + ((long)head * d);
+                SmallProduct.Pack(q, qStride, rows, d, work.Scale, queries, paddedRows, padded);
+                for (int row = 0; row < paddedRows; row += 4)
+                {
+                    int visible = Math.Min(start + row + 4, length);
+                    float* tile = probabilities + ((long)row * keys);
+                    SmallProduct.Multiply(
+                        queries + ((long)row * padded), padded, 1, keysT, keys, tile, keys, 4, RoundUp(visible), d, false);
+                    for (int r = 0; r < 4; r++)
+                    {
+                        int i = row + r;
+                        float logSum = Softmax(
+                            tile + ((long)r * keys), Math.Min(start + i + 1, length), RoundUp(visible), out inverses[r]);
+                        if (i < rows)
+                            work.LogSums[((long)(first + start + i) * work.Heads) + head] = logSum;
+                    }
+
+                    float* output = outputs + ((long)row * padded);
+                    SmallProduct.Multiply(tile, keys, 1, values, padded, output, padded, 4, padded, visible, false);
+                    for (int r = 0; r < 4 && row + r < rows; r++)
+                    {
+                        float* destination = work.Result + ((long)(first + start + row + r) * qStride) + ((long)head * d);
+                        for (int c = 0; c < d; c++)
+                            destination[c] = output[(r * padded) + c] * inverses[r];
+                    }
+                }
+            }
+        }
+    }
+
+    /// <summary>
+    /// Replaces the first <paramref name="visible"/> scores by exp(score - largest) and those up to
+    /// <paramref name="width"/> by 0; gives the logarithm of Σ exp(score) and 1 / Σ exp(score - largest).
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static float Softmax(float* scores, int visible, int width, out float inverse)
+    {
+        for (int j = visible; j < width; j++)
+            scores[j] = float.NegativeInfinity;
+        Vector256<float> peak = Vector256.Load(scores);
+        for (int j = 8; j < width; j += 8)
+            peak = Vector256.Max(peak, Vector256.Load(scores + j));
+        float largest = Lanes.Largest(peak);
+        Vector256<float> shift = Vector256.Create(largest);
+        Vector256<float> low = Vector256<float>.Zero, high = Vector256<float>.Zero;
+        for (int j = 0; j < width; j += 16)
+        {
+            Vector256<float> first = Lanes.Exp(Vector256.Load(scores + j) - shift);
+            Vector256<float> second = Lanes.Exp(Vector256.Load(scores + j + 8) - shift);
+            Vector256.Store(first, scores + j);
+            Vector256.Store(second, scores + j + 8);
+            low += first;
+            high += second;
+        }
+
+        float sum = Lanes.Sum(low, high);
+        inverse = 1f / sum;
+        return largest + (float)Math.Log(sum);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void BackwardChunk(void* state, int chunk)
+    {
+        ref Work work = ref *(Work*)state;
+        int keyValueHead = chunk % work.KeyValueHeads;
+        int first = work.Offsets[chunk / work.KeyValueHeads];
+        int length = work.Offsets[(chunk / work.KeyValueHeads) + 1] - first;
+        if (length == 0)
+            return;
+        int d = work.HeadSize, padded = work.Padded, keys = RoundUp(length);
+        int qStride = work.Heads * d, kvStride = work.KeyValueHeads * d;
+        int blockRows = Math.Min(BlockRows, keys);
+
+        long panel = (long)keys * padded, block = (long)blockRows * padded, square = (long)blockRows * keys;
+        float* scratch = ThreadScratch.Floats((panel * 5) + (square * 2) + (block * 3));
+        float* keysT = scratch;                    // [D, keys]
+        float* valuesT = keysT + panel;            // [D, keys]
+        float* keyRows = valuesT + panel;          // [keys, padded]
+        float* keyGradients = keyRows + panel;     // [keys, padded]
+        float* valueGradients = keyGradients + panel; // [keys, padded]
+        float* probabilities = valueGradients + panel; // [blockRows, keys]
+        float* scores = probabilities + square;    // [blockRows, keys]: gradients of the scores
+        float* queries = scores + square;          // [blockRows, padded], scaled
+        float* outputs = queries + block;          // [blockRows, padded]: gradients of the outputs
+        float* queryGradients = outputs + block;   // [blockRows, padded]
+
+        long keyOffset = ((long)first * kvStride) + ((long)keyValueHead * d);
+        SmallProduct.PackTransposed(work.K + keyOffset, kvStride, length, d, 1f, keysT, keys, keys);
+        SmallProduct.PackTransposed(work.V + keyOffset, kvStride, length, d, 1f, valuesT, keys, keys);
+        SmallProduct.Pack(work.K + keyOffset, kvStride, length, d, 1f, keyRows, keys, padded);
+        new Span<float>(keyGradients, (int)panel).Clear();
+        new Span<float>(valueGradients, (int)panel).Clear();
+
+        int group = work.Heads / work.KeyValueHeads;
+        for (int head = keyValueHead * group; head < (keyValueHead + 1) * group; head++)
+        {
+            for (int start = 0; start < length; start += BlockRows)
+            {
+                int rows = Math.Min(BlockRows, length - start);
+                int paddedRows = (rows + 3) / 4 * 4;
+                int blockKeys = RoundUp(Math.Min(start + paddedRows, length));
+                long rowOffset = ((long)(first + start) * qStride) + ((long)head * d);
+                SmallProduct.Pack(work.Q + rowOffset, qStride, rows, d, work.Scale, queries, paddedRows, padded);
+                SmallProduct.Pack(work.ResultGradient + rowOffset, qStride, rows, d, 1f, outputs, paddedRows, padded);
+                for (int row = 0; row < paddedRows; row += 4)
+                {
+                    int visible = Math.Min(start + row + 4, length), width = RoundUp(visible);
+                    float* tile = probabilities + ((long)row * keys);
+                    float* gradients = scores + ((long)row * keys);
+                    SmallProduct.Multiply(
+                        queries + ((long)row * padded), padded, 1, keysT, keys, tile, keys, 4, width, d, false);
+                    SmallProduct.Multiply(
+                        outputs + ((long)row * padded), padded, 1, valuesT, keys, gradients, keys, 4, width, d, false);
+                    for (int r = 0; r < 4; r++)
+                    {
+                        int i = row + r;
+                        float* p = tile + ((long)r * keys);
+                        float* g = gradients + ((long)r * keys);
+                        if (i >= rows)
+                        {
+                            new Span<float>(p, blockKeys).Clear();
+                            new Span<float>(g, blockKeys).Clear();
+                            continue;
+                        }
+
+                        long outputOffset = rowOffset + ((long)i * qStride);
+                        float delta = Lanes.Dot(work.Result + outputOffset, work.ResultGradient + outputOffset, d);
+                        float logSum = work.LogSums[((long)(first + start + i) * work.Heads) + head];
+                        ScoreGradients(p, g, Math.Min(start + i + 1, length), width, blockKeys, logSum, delta);
+                    }
+
+                    // dQ of these rows = dS·K
+                    SmallProduct.Multiply(
+                        gradients, keys, 1, keyRows, padded, queryGradients + ((long)row * padded), padded, 4, padded,
+                        visible, false);
+                }
+
+                // Rows before a key's own row have probability 0: the sums over rows start at the key's tile.
+                for (int key = 0; key < blockKeys; key += 4)
+                {
+                    int from = Math.Clamp(key - start, 0, paddedRows) / 4 * 4;
+                    int depth = paddedRows - from;
+                    if (depth == 0)
+                        continue;
+                    SmallProduct.Multiply(
+                        probabilities + ((long)from * keys) + key, 1, keys, outputs + ((long)from * padded), padded,
+                        valueGradients + ((long)key * padded), padded, 4, padded, depth, true);
+                    SmallProduct.Multiply(
+                        scores + ((long)from * keys) + key, 1, keys, queries + ((long)from * padded), padded,
+                        keyGradients + ((long)key * padded), padded, 4, padded, depth, true);
+                }
+
+                if (work.QGradient != null)
+                {
+                    SmallProduct.Unpack(
+                        queryGradients, padded, rows, d, work.Scale, work.QGradient + rowOffset, qStride, work.AccumulateQ);
+                }
+            }
+        }
+
+        // The queries carry the scale already.
+        if (work.KGradient != null)
+            SmallProduct.Unpack(keyGradients, padded, length, d, 1f, work.KGradient + keyOffset, kvStride, work.AccumulateK);
+        if (work.VGradient != null)
+            SmallProduct.Unpack(valueGradients, padded, length, d, 1f, work.VGradient + keyOffset, kvStride, work.AccumulateV);
+    }
+
+    /// <summary>
+    /// p = exp(score - logSum) and g = p·(g - delta) for the visible keys, both 0 for the rest of the block.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void ScoreGradients(float* p, float* g, int visible, int width, int blockKeys, float logSum, float delta)
+    {
+        for (int j = visible; j < width; j++)
+            p[j] = float.NegativeInfinity;
+        Vector256<float> shift = Vector256.Create(logSum), center = Vector256.Create(delta);
+        int column = 0;
+        for (; column < width; column += 8)
+        {
+            Vector256<float> probability = Lanes.Exp(Vector256.Load(p + column) - shift);
+            Vector256.Store(probability, p + column);
+            Vector256.Store(probability * (Vector256.Load(g + column) - center), g + column);
+        }
+
+        for (; column < blockKeys; column += 8)
+        {
+            Vector256.Store(Vector256<float>.Zero, p + column);
+            Vector256.Store(Vector256<float>.Zero, g + column);
+        }
+    }
+
+    private struct Work
+    {
+        public float* Q;
+        public float* K;
+        public float* V;
+        public float* Result;
+        public float* LogSums;
+        public float* ResultGradient;
+        public float* QGradient;
+        public float* KGradient;
+        public float* VGradient;
+        public int* Offsets;
+        public int Heads;
+        public int KeyValueHeads;
+        public int HeadSize;
+        public int Padded;
+        public float Scale;
+        public bool AccumulateQ;
+        public bool AccumulateK;
+        public bool AccumulateV;
+    }
+}

@@ -1,0 +1,43 @@
+namespace Tandem.Tensors.Operations;
+
+/// <summary>
+/// One recorded operation: its forward pass fills it, its backward pass reads it. Objects are reused from step to step
+/// through an <see cref="OperationPool{T}"/>, so that a steady step allocates nothing.
+/// </summary>
+internal abstract class Operation
+{
+    /// <summary>The node of the result; -1 when the result needs no gradient.</summary>
+    public int Output { get; set; } = -1;
+
+    /// <summary>
+    /// Adds this operation's contribution to the gradients of its inputs and parameters. Called only when the gradient
+    /// of the result has been written.
+    /// </summary>
+    public abstract void Backward(Tape tape);
+}
+
+/// <summary>Operation objects of one kind, reused in order of use after each reset.</summary>
+internal sealed class OperationPool<T> : IOperationPool
+    where T : Operation, new()
+{
+    private readonly List<T> _all = [];
+    private int _used;
+
+    /// <summary>The next object.</summary>
+    public T Rent()
+    {
+        if (_used == _all.Count)
+            _all.Add(new T());
+        return _all[_used++];
+    }
+
+    /// <inheritdoc/>
+    public void Reset() => _used = 0;
+}
+
+/// <summary>A pool that can take all its objects back.</summary>
+internal interface IOperationPool
+{
+    /// <summary>Makes all objects available again.</summary>
+    void Reset();
+}

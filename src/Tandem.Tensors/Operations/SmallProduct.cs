@@ -1,0 +1,156 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
+
+namespace Tandem.Tensors.Operations;
+
+/// <summary>
+/// Products of matrices that fit a core's cache, as attention heads do: 4 × 16 tiles, each element one sequential chain
+/// of fused multiply-adds over the inner dimension.
+/// </summary>
+internal static unsafe class SmallProduct
+{
+    /// <summary>
+    /// C = or += A·B with A[i, k] = a[i·<paramref name="rowStep"/> + k·<paramref name="depthStep"/>] and row-major B, C.
+    /// </summary>
+    /// <param name="a">The first element of A.</param>
+    /// <param name="rowStep">Floats from one row of A to the next.</param>
+    /// <param name="depthStep">Floats from one inner index of A to the next.</param>
+    /// <param name="b">[depth, columns].</param>
+    /// <param name="ldb">Floats from one row of B to the next.</param>
+    /// <param name="c">[rows, columns].</param>
+    /// <param name="ldc">Floats from one row of C to the next.</param>
+    /// <param name="rows">A multiple of 4.</param>
+    /// <param name="columns">A multiple of 16.</param>
+    /// <param name="depth">The inner dimension.</param>
+    /// <param name="accumulate">Whether the chains start at C instead of 0.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Multiply(
+        float* a, long rowStep, long depthStep, float* b, long ldb, float* c, long ldc, int rows, int columns, int depth,
+        bool accumulate)
+    {
+        for (int i = 0; i < rows; i += 4)
+        {
+            for (int j = 0; j < columns; j += 16)
+            {
+                float* a0 = a + (i * rowStep);
+                float* a1 = a0 + rowStep;
+                float* a2 = a1 + rowStep;
+                float* a3 = a2 + rowStep;
+                float* row = b + j;
+                float* c0 = c + (i * ldc) + j;
+                float* c1 = c0 + ldc;
+                float* c2 = c1 + ldc;
+                float* c3 = c2 + ldc;
+                Vector256<float> s00, s01, s10, s11, s20, s21, s30, s31;
+                if (accumulate)
+                {
+                    (s00, s01) = (Vector256.Load(c0), Vector256.Load(c0 + 8));
+                    (s10, s11) = (Vector256.Load(c1), Vector256.Load(c1 + 8));
+                    (s20, s21) = (Vector256.Load(c2), Vector256.Load(c2 + 8));
+                    (s30, s31) = (Vector256.Load(c3), Vector256.Load(c3 + 8));
+                }
+                else
+                {
+                    s00 = s01 = s10 = s11 = s20 = s21 = s30 = s31 = Vector256<float>.Zero;
+                }
+
+                for (int k = 0; k < depth; k++)
+                {
+                    Vector256<float> low = Vector256.Load(row), high = Vector256.Load(row + 8);
+                    Vector256<float> x = Vector256.Create(*a0);
+                    s00 = Vector256.FusedMultiplyAdd(x, low, s00);
+                    s01 = Vector256.FusedMultiplyAdd(x, high, s01);
+                    x = Vector256.Create(*a1);
+                    s10 = Vector256.FusedMultiplyAdd(x, low, s10);
+                    s11 = Vector256.FusedMultiplyAdd(x, high, s11);
+                    x = Vector256.Create(*a2);
+                    s20 = Vector256.FusedMultiplyAdd(x, low, s20);
+                    s21 = Vector256.FusedMultiplyAdd(x, high, s21);
+                    x = Vector256.Create(*a3);
+                    s30 = Vector256.FusedMultiplyAdd(x, low, s30);
+                    s31 = Vector256.FusedMultiplyAdd(x, high, s31);
+                    row += ldb;
+                    a0 += depthStep;
+                    a1 += depthStep;
+                    a2 += depthStep;
+                    a3 += depthStep;
+                }
+
+                Vector256.Store(s00, c0);
+                Vector256.Store(s01, c0 + 8);
+                Vector256.Store(s10, c1);
+                Vector256.Store(s11, c1 + 8);
+                Vector256.Store(s20, c2);
+                Vector256.Store(s21, c2 + 8);
+                Vector256.Store(s30, c3);
+                Vector256.Store(s31, c3 + 8);
+            }
+        }
+    }
+
+    /// <summary>destination[i, j] = source[i, j]·scale, zero up to [paddedRows, paddedColumns].</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Pack(
+        float* source, int stride, int rows, int columns, float scale, float* destination, int paddedRows, int paddedColumns)
+    {
+        Vector256<float> wide = Vector256.Create(scale);
+        for (int i = 0; i < rows; i++)
+        {
+            float* from = source + ((long)i * stride);
+            float* to = destination + ((long)i * paddedColumns);
+            int j = 0;
+            for (; j + 8 <= columns; j += 8)
+                Vector256.Store(Vector256.Load(from + j) * wide, to + j);
+            for (; j < columns; j++)
+                to[j] = from[j] * scale;
+            for (; j < paddedColumns; j++)
+                to[j] = 0f;
+        }
+
+        NativeMemory.Clear(
+            destination + ((long)rows * paddedColumns), (nuint)((long)(paddedRows - rows) * paddedColumns * sizeof(float)));
+    }
+
+    /// <summary>destination[j, i] = source[i, j]·scale, zero for i from rows to paddedRows.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void PackTransposed(
+        float* source, int stride, int rows, int columns, float scale, float* destination, int destinationStride,
+        int paddedRows)
+    {
+        for (int i = 0; i < rows; i++)
+        {
+            float* from = source + ((long)i * stride);
+            for (int j = 0; j < columns; j++)
+                destination[((long)j * destinationStride) + i] = from[j] * scale;
+        }
+
+        for (int j = 0; j < columns; j++)
+        {
+            for (int i = rows; i < paddedRows; i++)
+                destination[((long)j * destinationStride) + i] = 0f;
+        }
+    }
+
+    /// <summary>destination[i, j] = or += source[i, j]·scale.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Unpack(
+        float* source, int sourceStride, int rows, int columns, float scale, float* destination, int stride, bool accumulate)
+    {
+        Vector256<float> wide = Vector256.Create(scale);
+        for (int i = 0; i < rows; i++)
+        {
+            float* from = source + ((long)i * sourceStride);
+            float* to = destination + ((long)i * stride);
+            int j = 0;
+            for (; j + 8 <= columns; j += 8)
+            {
+                Vector256<float> value = Vector256.Load(from + j) * wide;
+                Vector256.Store(accumulate ? Vector256.Load(to + j) + value : value, to + j);
+            }
+
+            for (; j < columns; j++)
+                to[j] = accumulate ? to[j] + (from[j] * scale) : from[j] * scale;
+        }
+    }
+}

@@ -1,0 +1,193 @@
+using Tandem.Tensors.Operations;
+
+namespace Tandem.Tensors;
+
+/// <content>The operations.</content>
+public sealed unsafe partial class Tape
+{
+    private readonly OperationPool<EmbeddingOperation> _embedding;
+    private readonly OperationPool<RmsNormOperation> _rmsNorm;
+    private readonly OperationPool<LinearOperation> _linear;
+    private readonly OperationPool<RotaryOperation> _rotary;
+    private readonly OperationPool<AttentionOperation> _attention;
+    private readonly OperationPool<SwiGluOperation> _swiGlu;
+    private readonly OperationPool<AddOperation> _add;
+    private readonly OperationPool<ScaleOperation> _scale;
+    private readonly OperationPool<GatherRowsOperation> _gatherRows;
+    private readonly OperationPool<ColumnOperation> _column;
+
+    /// <summary>Rows of a table: result [N, C] with row i = table[tokens[i]].</summary>
+    /// <param name="tokens">N row numbers of the table.</param>
+    /// <param name="table">[V, C].</param>
+    public Tensor Embedding(ReadOnlySpan<int> tokens, Parameter table)
+    {
+        ArgumentNullException.ThrowIfNull(table);
+        RequireRange(tokens, table.Tensor.Rows, nameof(tokens));
+        Tensor result = Result(tokens.Length, table.Tensor.Columns, table.IsTrainable, out int node);
+        EmbeddingOperation operation = _embedding.Rent();
+        operation.Forward(this, Copy(tokens), table, result);
+        Record(operation, node);
+        return result;
+    }
+
+    /// <summary>Root-mean-square normalization of each row (arXiv 1910.07467): x / √(mean(x²) + ε) · weight.</summary>
+    /// <param name="x">[N, C].</param>
+    /// <param name="weight">[1, C].</param>
+    /// <param name="epsilon">ε &gt; 0.</param>
+    /// <returns>[N, C].</returns>
+    public Tensor RmsNorm(Tensor x, Parameter weight, float epsilon)
+    {
+        ArgumentNullException.ThrowIfNull(weight);
+        RequireShape(weight.Tensor, 1, x.Columns, nameof(weight));
+        Tensor result = Result(x.Rows, x.Columns, x.Gradient != null || weight.IsTrainable, out int node);
+        RmsNormOperation operation = _rmsNorm.Rent();
+        operation.Forward(this, x, weight, epsilon, result);
+        Record(operation, node);
+        return result;
+    }
+
+    /// <summary>x · weightᵀ + bias.</summary>
+    /// <param name="x">[N, in].</param>
+    /// <param name="weight">[out, in].</param>
+    /// <param name="bias">[1, out], or none.</param>
+    /// <returns>[N, out].</returns>
+    public Tensor Linear(Tensor x, Parameter weight, Parameter? bias = null)
+    {
+        ArgumentNullException.ThrowIfNull(weight);
+        if (weight.Tensor.Columns != x.Columns)
+            throw new ArgumentException($"{weight.Name} has shape {weight.Tensor}, [out, {x.Columns}] is needed.", nameof(weight));
+        if (bias is not null)
+            RequireShape(bias.Tensor, 1, weight.Tensor.Rows, nameof(bias));
+        bool wantsGradient = x.Gradient != null || weight.IsTrainable || bias is { IsTrainable: true };
+        Tensor result = Result(x.Rows, weight.Tensor.Rows, wantsGradient, out int node);
+        LinearOperation operation = _linear.Rent();
+        operation.Forward(this, x, weight, bias, result);
+        Record(operation, node);
+        return result;
+    }
+
+    /// <summary>
+    /// Rotary position embedding (RoFormer, arXiv 2104.09864) in Hugging Face's half-rotation layout: within each head,
+    /// element i turns with element i + D/2.
+    /// </summary>
+    /// <param name="x">[N, heads·D].</param>
+    /// <param name="positions">The position of each row, N of them, within the table.</param>
+    /// <param name="table">Angles for heads of size D.</param>
+    /// <param name="heads">The number of heads in a row.</param>
+    /// <returns>[N, heads·D].</returns>
+    public Tensor Rotary(Tensor x, ReadOnlySpan<int> positions, RotaryTable table, int heads)
+    {
+        ArgumentNullException.ThrowIfNull(table);
+        RequireShape(x, positions.Length, heads * table.HeadSize, nameof(x));
+        RequireRange(positions, table.MaximumPositions, nameof(positions));
+        Tensor result = Result(x.Rows, x.Columns, x.Gradient != null, out int node);
+        RotaryOperation operation = _rotary.Rent();
+        operation.Forward(this, x, Copy(positions), table, heads, result);
+        Record(operation, node);
+        return result;
+    }
+
+    /// <summary>
+    /// Causal grouped-query attention (arXiv 2305.13245) within each of several packed sequences:
+    /// softmax(q·kᵀ / √D)·v, where row i of a sequence sees rows 0..i of the same sequence.
+    /// </summary>
+    /// <param name="q">[N, heads·D].</param>
+    /// <param name="k">[N, keyValueHeads·D].</param>
+    /// <param name="v">[N, keyValueHeads·D].</param>
+    /// <param name="sequenceOffsets">Rows where the sequences start, and N last; ascending. Sequences may be empty.</param>
+    /// <param name="heads">Query heads; a multiple of <paramref name="keyValueHeads"/>.</param>
+    /// <param name="keyValueHeads">Key and value heads; each serves heads / keyValueHeads query heads in a row.</param>
+    /// <returns>[N, heads·D].</returns>
+    public Tensor Attention(
+        Tensor q, Tensor k, Tensor v, ReadOnlySpan<int> sequenceOffsets, int heads, int keyValueHeads)
+    {
+        if (heads <= 0 || keyValueHeads <= 0 || heads % keyValueHeads != 0 || q.Columns % heads != 0)
+        {
+            throw new ArgumentException(
+                $"{heads} heads of {q.Columns} columns cannot share {keyValueHeads} key-value heads.", nameof(heads));
+        }
+
+        int headSize = q.Columns / heads;
+        RequireShape(k, q.Rows, keyValueHeads * headSize, nameof(k));
+        RequireShape(v, q.Rows, keyValueHeads * headSize, nameof(v));
+        if (sequenceOffsets.Length == 0 || sequenceOffsets[0] != 0 || sequenceOffsets[^1] != q.Rows)
+            throw new ArgumentException($"The offsets must run from 0 to {q.Rows}.", nameof(sequenceOffsets));
+        for (int i = 1; i < sequenceOffsets.Length; i++)
+        {
+            if (sequenceOffsets[i] < sequenceOffsets[i - 1])
+                throw new ArgumentException("The offsets must ascend.", nameof(sequenceOffsets));
+        }
+
+        bool wantsGradient = q.Gradient != null || k.Gradient != null || v.Gradient != null;
+        Tensor result = Result(q.Rows, q.Columns, wantsGradient, out int node);
+        AttentionOperation operation = _attention.Rent();
+        operation.Forward(this, q, k, v, Copy(sequenceOffsets), sequenceOffsets.Length - 1, heads, keyValueHeads, result);
+        Record(operation, node);
+        return result;
+    }
+
+    /// <summary>Gated activation of a feed-forward layer (arXiv 2002.05202): silu(gate)·up, element by element.</summary>
+    /// <param name="gate">[N, C].</param>
+    /// <param name="up">[N, C].</param>
+    /// <returns>[N, C].</returns>
+    public Tensor SwiGlu(Tensor gate, Tensor up)
+    {
+        RequireShape(up, gate.Rows, gate.Columns, nameof(up));
+        Tensor result = Result(gate.Rows, gate.Columns, gate.Gradient != null || up.Gradient != null, out int node);
+        SwiGluOperation operation = _swiGlu.Rent();
+        operation.Forward(this, gate, up, result);
+        Record(operation, node);
+        return result;
+    }
+
+    /// <summary>a + b, element by element, of tensors of the same shape.</summary>
+    public Tensor Add(Tensor a, Tensor b)
+    {
+        RequireShape(b, a.Rows, a.Columns, nameof(b));
+        Tensor result = Result(a.Rows, a.Columns, a.Gradient != null || b.Gradient != null, out int node);
+        AddOperation operation = _add.Rent();
+        operation.Forward(this, a, b, result);
+        Record(operation, node);
+        return result;
+    }
+
+    /// <summary>a · s, element by element.</summary>
+    public Tensor Scale(Tensor a, float s)
+    {
+        Tensor result = Result(a.Rows, a.Columns, a.Gradient != null, out int node);
+        ScaleOperation operation = _scale.Rent();
+        operation.Forward(this, a, s, result);
+        Record(operation, node);
+        return result;
+    }
+
+    /// <summary>Some rows of a tensor: result [rows.Length, C] with row i = x[rows[i]]. A row may be taken repeatedly.</summary>
+    public Tensor GatherRows(Tensor x, ReadOnlySpan<int> rows)
+    {
+        RequireRange(rows, x.Rows, nameof(rows));
+        Tensor result = Result(rows.Length, x.Columns, x.Gradient != null, out int node);
+        GatherRowsOperation operation = _gatherRows.Rent();
+        operation.Forward(this, x, Copy(rows), result);
+        Record(operation, node);
+        return result;
+    }
+
+    /// <summary>The same values in another shape; shares memory and gradient with <paramref name="x"/>.</summary>
+    public Tensor Reshape(Tensor x, int rows, int columns)
+    {
+        RequireLength((long)rows * columns, x.Length, nameof(x));
+        return new Tensor(x.Data, x.Gradient, rows, columns);
+    }
+
+    /// <summary>A copy of one column: [N, 1].</summary>
+    public Tensor Column(Tensor x, int column)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(column);
+        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(column, x.Columns);
+        Tensor result = Result(x.Rows, 1, x.Gradient != null, out int node);
+        ColumnOperation operation = _column.Rent();
+        operation.Forward(this, x, column, result);
+        Record(operation, node);
+        return result;
+    }
+}

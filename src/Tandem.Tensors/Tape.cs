@@ -1,0 +1,229 @@
+using System.Runtime.InteropServices;
+using Tandem.Tensors.Operations;
+
+namespace Tandem.Tensors;
+
+/// <summary>
+/// Records fused transformer operations as they run and plays their hand-written backward passes in reverse order.
+/// Results, gradients and scratch memory live in an <see cref="Arena"/> that is reset by <see cref="Begin"/>: a tensor
+/// is valid until then, and a steady step allocates no managed memory. Work is split over the pool in chunks that
+/// depend on shapes only, so the bits do not depend on the number of threads.
+/// </summary>
+/// <remarks>
+/// A result has a gradient only when recording and when something it was computed from needs one: an operation on
+/// frozen parameters costs no backward time. A tape is used by one thread at a time.
+/// </remarks>
+public sealed unsafe partial class Tape : IDisposable
+{
+    private readonly List<Operation> _records = [];
+    private readonly List<Node> _nodes = [];
+    private readonly List<IOperationPool> _pools = [];
+    private bool _recording;
+
+    /// <summary>Creates a tape whose operations run on a pool; the pool is not disposed with the tape.</summary>
+    public Tape(WorkerPool pool)
+    {
+        ArgumentNullException.ThrowIfNull(pool);
+        Pool = pool;
+        _embedding = Register(new OperationPool<EmbeddingOperation>());
+        _rmsNorm = Register(new OperationPool<RmsNormOperation>());
+        _linear = Register(new OperationPool<LinearOperation>());
+        _rotary = Register(new OperationPool<RotaryOperation>());
+        _attention = Register(new OperationPool<AttentionOperation>());
+        _swiGlu = Register(new OperationPool<SwiGluOperation>());
+        _add = Register(new OperationPool<AddOperation>());
+        _scale = Register(new OperationPool<ScaleOperation>());
+        _gatherRows = Register(new OperationPool<GatherRowsOperation>());
+        _column = Register(new OperationPool<ColumnOperation>());
+        _tokenCrossEntropy = Register(new OperationPool<TokenCrossEntropyOperation>());
+        _softCrossEntropy = Register(new OperationPool<SoftCrossEntropyOperation>());
+        _binaryCrossEntropy = Register(new OperationPool<BinaryCrossEntropyOperation>());
+    }
+
+    /// <summary>The memory of this step: valid until the next <see cref="Begin"/>.</summary>
+    public Arena Arena { get; } = new();
+
+    /// <summary>The threads the operations run on.</summary>
+    public WorkerPool Pool { get; }
+
+    /// <summary>Starts a step: forgets all records and makes the arena's memory free again.</summary>
+    /// <param name="recording">False for inference: nothing is recorded and no result has a gradient.</param>
+    public void Begin(bool recording)
+    {
+        _recording = recording;
+        _records.Clear();
+        _nodes.Clear();
+        foreach (IOperationPool pool in _pools)
+            pool.Reset();
+        Arena.Reset();
+    }
+
+    /// <summary>A tensor of given values, [<paramref name="rows"/>, <paramref name="columns"/>].</summary>
+    /// <param name="values">Row by row; rows × columns of them.</param>
+    /// <param name="rows">The number of rows.</param>
+    /// <param name="columns">The number of columns.</param>
+    /// <param name="wantsGradient">Whether d loss / d this is computed (when recording).</param>
+    public Tensor Input(ReadOnlySpan<float> values, int rows, int columns, bool wantsGradient = false)
+    {
+        RequireLength(values.Length, (long)rows * columns, nameof(values));
+        Tensor result = Result(rows, columns, wantsGradient, out _);
+        values.CopyTo(result.Values);
+        return result;
+    }
+
+    /// <summary>
+    /// Runs all backward passes from a scalar: gradients are added to those of the trainable parameters and written to
+    /// <see cref="Tensor.Gradient"/> of the tensors of this step. May be called for several losses of one step; the
+    /// gradients of tensors (not of parameters) are then those of the last.
+    /// </summary>
+    /// <param name="loss">The tensor [1, 1] to differentiate. Without a gradient (nothing it depends on is trainable)
+    /// the call does nothing.</param>
+    /// <param name="scale">What the gradient of the loss with respect to itself is set to.</param>
+    public void Backward(Tensor loss, float scale = 1f)
+    {
+        if (loss.Rows != 1 || loss.Columns != 1)
+            throw new ArgumentException($"The loss has shape {loss}; only a scalar [1, 1] has a backward pass.", nameof(loss));
+        if (loss.Gradient == null)
+            return;
+        int last = NodeOf(loss);
+        if (last < 0)
+            throw new InvalidOperationException("This step was begun without recording; it has no backward pass.");
+        Span<Node> nodes = CollectionsMarshal.AsSpan(_nodes);
+        for (int i = 0; i < nodes.Length; i++)
+            nodes[i].Written = nodes[i].Length < 0;
+        *loss.Gradient = scale;
+        nodes[last].Written = true;
+        for (int i = _records.Count - 1; i >= 0; i--)
+        {
+            Operation operation = _records[i];
+            if (_nodes[operation.Output].Written)
+                operation.Backward(this);
+        }
+
+        // What the loss does not depend on has gradient zero.
+        nodes = CollectionsMarshal.AsSpan(_nodes);
+        for (int i = 0; i < nodes.Length; i++)
+        {
+            if (!nodes[i].Written)
+                NativeMemory.Clear(nodes[i].Gradient, (nuint)nodes[i].Length * sizeof(float));
+        }
+    }
+
+    /// <summary>Frees the memory.</summary>
+    public void Dispose() => Arena.Dispose();
+
+    /// <summary>A result [rows, columns], not cleared; its gradient has memory only when it is wanted and recording.</summary>
+    internal Tensor Result(int rows, int columns, bool wantsGradient, out int node)
+    {
+        long length = (long)rows * columns;
+        if (length > int.MaxValue)
+            throw new ArgumentOutOfRangeException(nameof(rows), $"[{rows}, {columns}] has more than {int.MaxValue} elements.");
+        float* data = Arena.Floats(Math.Max(length, 1));
+        node = -1;
+        if (!_recording || !wantsGradient)
+            return new Tensor(data, null, rows, columns);
+        float* gradient = Arena.Floats(Math.Max(length, 1));
+        node = _nodes.Count;
+        _nodes.Add(new Node { Gradient = gradient, Length = length });
+        return new Tensor(data, gradient, rows, columns);
+    }
+
+    /// <summary>
+    /// The node of a tensor's gradient, which views share; -1 without one. Recent tensors are found first. Memory that is
+    /// not of this tape is taken to hold a gradient already, so contributions are added to it.
+    /// </summary>
+    internal int NodeOf(Tensor tensor)
+    {
+        if (tensor.Gradient == null || !_recording)
+            return -1;
+        Span<Node> nodes = CollectionsMarshal.AsSpan(_nodes);
+        for (int i = nodes.Length - 1; i >= 0; i--)
+        {
+            if (nodes[i].Gradient == tensor.Gradient)
+                return i;
+        }
+
+        _nodes.Add(new Node { Gradient = tensor.Gradient, Length = -1 });
+        return _nodes.Count - 1;
+    }
+
+    /// <summary>
+    /// Called by a backward pass that is about to write the whole gradient of an input: true when it must add to what
+    /// is there, false when it is the first and assigns.
+    /// </summary>
+    internal bool Claim(int node)
+    {
+        ref Node entry = ref CollectionsMarshal.AsSpan(_nodes)[node];
+        bool accumulate = entry.Written;
+        entry.Written = true;
+        return accumulate;
+    }
+
+    /// <summary>As <see cref="Claim"/>, for passes that write only some elements: the first clears the others.</summary>
+    internal void ClaimCleared(int node, Tensor tensor)
+    {
+        if (!Claim(node))
+            NativeMemory.Clear(tensor.Gradient, (nuint)tensor.Length * sizeof(float));
+    }
+
+    private void Record(Operation operation, int output)
+    {
+        operation.Output = output;
+        if (output >= 0)
+            _records.Add(operation);
+    }
+
+    private OperationPool<T> Register<T>(OperationPool<T> pool)
+        where T : Operation, new()
+    {
+        _pools.Add(pool);
+        return pool;
+    }
+
+    private int* Copy(ReadOnlySpan<int> values)
+    {
+        int* memory = Arena.Integers(Math.Max(values.Length, 1));
+        values.CopyTo(new Span<int>(memory, values.Length));
+        return memory;
+    }
+
+    private float* Copy(ReadOnlySpan<float> values)
+    {
+        float* memory = Arena.Floats(Math.Max(values.Length, 1));
+        values.CopyTo(new Span<float>(memory, values.Length));
+        return memory;
+    }
+
+    private static void RequireLength(long found, long expected, string name)
+    {
+        if (found != expected)
+            throw new ArgumentException($"{name} has {found} elements, {expected} are needed.", name);
+    }
+
+    private static void RequireRange(ReadOnlySpan<int> values, int bound, string name)
+    {
+        for (int i = 0; i < values.Length; i++)
+        {
+            if ((uint)values[i] >= (uint)bound)
+                throw new ArgumentOutOfRangeException(name, $"{name}[{i}] = {values[i]} is outside [0, {bound}).");
+        }
+    }
+
+    private static void RequireShape(Tensor tensor, int rows, int columns, string name)
+    {
+        if (tensor.Rows != rows || tensor.Columns != columns)
+            throw new ArgumentException($"{name} has shape {tensor}, [{rows}, {columns}] is needed.", name);
+    }
+
+    private struct Node
+    {
+        /// <summary>The gradient's memory.</summary>
+        public float* Gradient;
+
+        /// <summary>Elements; -1 for memory that is not of this tape.</summary>
+        public long Length;
+
+        /// <summary>Whether this backward pass has written it.</summary>
+        public bool Written;
+    }
+}
