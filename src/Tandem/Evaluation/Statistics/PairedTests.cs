@@ -6,7 +6,7 @@ namespace Tandem.Evaluation.Statistics;
 /// <param name="Statistic">The test's statistic.</param>
 /// <param name="PValue">The two-sided p-value.</param>
 /// <param name="Count">The number of pairs.</param>
-public sealed record TestResult(double Statistic, double PValue, int Count);
+public sealed record SignificanceResult(double Statistic, double PValue, int Count);
 
 /// <summary>McNemar's (1947) test that two conditions have the same rate of yes on the same items.</summary>
 public static class McNemarTest
@@ -15,7 +15,7 @@ public static class McNemarTest
     public const int ExactBelow = 100;
 
     /// <summary>Tests two conditions on the same items.</summary>
-    public static TestResult Of(ReadOnlySpan<bool> first, ReadOnlySpan<bool> second)
+    public static SignificanceResult Of(ReadOnlySpan<bool> first, ReadOnlySpan<bool> second)
     {
         if (first.Length != second.Length)
             throw new ArgumentException($"Paired observations have equal counts, not {first.Length} and {second.Length}.", nameof(second));
@@ -30,16 +30,16 @@ public static class McNemarTest
     }
 
     /// <summary>Tests from the two discordant counts. The statistic is χ² = (b − c)² / (b + c), without continuity correction.</summary>
-    public static TestResult Of(int onlyFirst, int onlySecond, int count)
+    public static SignificanceResult Of(int onlyFirst, int onlySecond, int count)
     {
         int discordant = onlyFirst + onlySecond;
         if (discordant == 0)
-            return new TestResult(0, 1, count);
+            return new SignificanceResult(0, 1, count);
         double statistic = (double)(onlyFirst - onlySecond) * (onlyFirst - onlySecond) / discordant;
         double p = discordant < ExactBelow
             ? Math.Min(1, 2 * Distributions.BinomialCumulative(Math.Min(onlyFirst, onlySecond), discordant, 0.5))
             : 2 * Distributions.NormalCumulative(-Math.Sqrt(statistic));
-        return new TestResult(statistic, p, count);
+        return new SignificanceResult(statistic, p, count);
     }
 }
 
@@ -53,19 +53,19 @@ public static class PairedPermutationTest
     /// Tests two conditions on the same items; the statistic is the mean difference first − second. Sampled p-values
     /// count the observed pattern among the samples, (b + 1) / (m + 1), so that they are never 0 (Phipson and Smyth 2010).
     /// </summary>
-    public static TestResult Of(ReadOnlySpan<double> first, ReadOnlySpan<double> second, RandomStream random, int samples = 10_000)
+    public static SignificanceResult Of(ReadOnlySpan<double> first, ReadOnlySpan<double> second, RandomStream random, int samples = 10_000)
     {
         double[] all = Differences(first, second);
         double[] differences = all.Where(d => d != 0).ToArray();
         if (differences.Length == 0)
-            return new TestResult(0, 1, all.Length);
+            return new SignificanceResult(0, 1, all.Length);
         double observed = differences.Sum();
         // Sums that are equal on paper differ in their last bits with the order of addition.
         double limit = Math.Abs(observed) - (1e-9 * differences.Sum(Math.Abs));
         double p = differences.Length <= ExactUpTo
             ? ExactShare(differences, limit)
             : (SampledHits(differences, limit, random, samples) + 1.0) / (samples + 1.0);
-        return new TestResult(observed / all.Length, p, all.Length);
+        return new SignificanceResult(observed / all.Length, p, all.Length);
     }
 
     internal static double[] Differences(ReadOnlySpan<double> first, ReadOnlySpan<double> second)

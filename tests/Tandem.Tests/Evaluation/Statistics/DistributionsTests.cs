@@ -28,7 +28,7 @@ public sealed class DistributionsTests
     [InlineData(0.975, 1, 12.7062047)]
     [InlineData(0.975, 2, 4.3026527)]
     [InlineData(0.975, 9, 2.2621572)]
-    [InlineData(0.025, 30, -2.0422725)]
+    [InlineData(0.025, 30, -2.0422724563)]
     [InlineData(0.95, 120, 1.6576509)]
     public void StudentQuantile_TabulatedPoints_Agrees(double p, int degrees, double expected) =>
         Assert.Equal(expected, Distributions.StudentQuantile(p, degrees), 6);

@@ -75,7 +75,7 @@ public sealed class ProportionTests
     [Theory]
     [InlineData(0.02, 0.02)]
     [InlineData(0.2, 0.05)]
-    public void PairedDifference_SimulatedPairs_CoversAbout95Percent(double onlyFirstRate, double onlySecondRate)
+    public void PairedDifference_SimulatedPairs_CoversAtLeastAbout95Percent(double onlyFirstRate, double onlySecondRate)
     {
         var random = new RandomStream(5);
         int covered = 0;
@@ -93,7 +93,8 @@ public sealed class ProportionTests
             covered += Proportion.PairedDifference(first, second, Count).Contains(onlyFirstRate - onlySecondRate) ? 1 : 0;
         }
 
-        Assert.InRange((double)covered / Trials, 0.93, 0.995);
+        // Conservative where discordant pairs are rare.
+        Assert.True((double)covered / Trials >= 0.93, $"covered {covered} of {Trials}");
     }
 
     [Fact]
