@@ -1,0 +1,161 @@
+namespace Tandem.Tensors.Tests;
+
+/// <summary>The cases over odd sizes, shared heads, ragged, one-row and empty inputs.</summary>
+internal static class OperationCases
+{
+    private static readonly List<OperationCase> s_all = [.. Build()];
+
+    public static IReadOnlyList<OperationCase> All => s_all;
+
+    public static IEnumerable<object[]> Names => s_all.Select(c => new object[] { c.Name });
+
+    public static OperationCase Find(string name) => s_all.Single(c => c.Name == name);
+
+    private static IEnumerable<OperationCase> Build() =>
+    [
+        .. Embeddings(), .. Norms(), .. Linears(), .. Rotaries(), .. Attentions(), .. Elementwise(), .. Losses(),
+    ];
+
+    private static IEnumerable<OperationCase> Embeddings()
+    {
+        foreach (var (tokens, vocabulary, columns) in new[]
+        {
+            (new[] { 3, 0, 3, 6, 3, 1 }, 7, 5), ([2], 3, 16), ([], 4, 8), ([.. Enumerable.Range(0, 60).Select(i => i * i % 37)], 40, 3),
+        })
+        {
+            yield return new(
+                $"Embedding {tokens.Length} of {vocabulary}x{columns}", [], [(vocabulary, columns)],
+                (tape, _, p) => tape.Embedding(tokens, p[0]), v => OperationReferences.Embedding(v[0], columns, tokens));
+        }
+    }
+
+    private static IEnumerable<OperationCase> Norms()
+    {
+        foreach (var (rows, columns) in new[] { (1, 1), (3, 7), (2, 8), (5, 19), (4, 27), (0, 8), (3, 32) })
+        {
+            yield return new(
+                $"RmsNorm {rows}x{columns}", [(rows, columns)], [(1, columns)],
+                (tape, x, p) => tape.RmsNorm(x[0], p[0], 1e-5f), v => OperationReferences.RmsNorm(v[0], v[1], 1e-5));
+        }
+    }
+
+    private static IEnumerable<OperationCase> Linears()
+    {
+        foreach (var (rows, inputs, outputs) in new[] { (1, 1, 1), (3, 7, 5), (9, 16, 12), (0, 4, 3) })
+        {
+            yield return new(
+                $"Linear {rows}x{inputs} to {outputs}", [(rows, inputs)], [(outputs, inputs)],
+                (tape, x, p) => tape.Linear(x[0], p[0]), v => OperationReferences.Linear(v[0], v[1], null, inputs, outputs));
+            yield return new(
+                $"Linear {rows}x{inputs} to {outputs} with bias", [(rows, inputs)], [(outputs, inputs), (1, outputs)],
+                (tape, x, p) => tape.Linear(x[0], p[0], p[1]),
+                v => OperationReferences.Linear(v[0], v[1], v[2], inputs, outputs));
+        }
+    }
+
+    private static IEnumerable<OperationCase> Rotaries()
+    {
+        foreach (var (positions, heads, headSize) in new[]
+        {
+            (new[] { 0, 1, 2, 0, 1 }, 2, 6), ([5], 3, 16), ([1, 11, 4], 1, 36), ([], 2, 4),
+        })
+        {
+            var table = new RotaryTable(headSize, 12, 100f);
+            yield return new(
+                $"Rotary {positions.Length} rows, {heads} heads of {headSize}", [(positions.Length, heads * headSize)], [],
+                (tape, x, _) => tape.Rotary(x[0], positions, table, heads),
+                v => OperationReferences.Rotary(v[0], positions, heads, headSize, 100));
+        }
+    }
+
+    private static IEnumerable<OperationCase> Attentions()
+    {
+        foreach (var (offsets, heads, keyValueHeads, headSize) in new[]
+        {
+            (new[] { 0, 1 }, 1, 1, 4), ([0, 5], 2, 1, 12), ([0, 3, 3, 4, 11], 4, 2, 6), ([0, 17], 1, 1, 16), ([0, 0], 2, 2, 8),
+            ([0], 2, 2, 8), ([0, 2, 21], 3, 3, 5), ([0, 70], 2, 1, 2), ([0, 9], 6, 2, 18),
+        })
+        {
+            yield return new(
+                $"Attention [{string.Join(",", offsets)}], {heads}/{keyValueHeads} heads of {headSize}",
+                [
+                    (offsets[^1], heads * headSize), (offsets[^1], keyValueHeads * headSize),
+                    (offsets[^1], keyValueHeads * headSize),
+                ],
+                [],
+                (tape, x, _) => tape.Attention(x[0], x[1], x[2], offsets, heads, keyValueHeads),
+                v => OperationReferences.Attention(v[0], v[1], v[2], offsets, heads, keyValueHeads, headSize));
+        }
+    }
+
+    private static IEnumerable<OperationCase> Elementwise()
+    {
+        foreach (var (rows, columns) in new[] { (1, 1), (3, 7), (4, 8), (5, 13), (0, 5) })
+        {
+            string shape = $"{rows}x{columns}";
+            (int, int) one = (rows, columns);
+            yield return new($"SwiGlu {shape}", [one, one], [],
+                (tape, x, _) => tape.SwiGlu(x[0], x[1]), v => OperationReferences.SwiGlu(v[0], v[1]));
+            yield return new($"SwiGlu of itself {shape}", [one], [],
+                (tape, x, _) => tape.SwiGlu(x[0], x[0]), v => OperationReferences.SwiGlu(v[0], v[0]));
+            yield return new($"Add {shape}", [one, one], [],
+                (tape, x, _) => tape.Add(x[0], x[1]), v => [.. v[0].Zip(v[1], (a, b) => a + b)]);
+            yield return new($"Add to itself {shape}", [one], [],
+                (tape, x, _) => tape.Add(x[0], x[0]), v => [.. v[0].Select(a => 2 * a)]);
+            yield return new($"Scale {shape}", [one], [],
+                (tape, x, _) => tape.Scale(x[0], -1.5f), v => [.. v[0].Select(a => -1.5 * a)]);
+            yield return new($"Unused input {shape}", [one, one], [],
+                (tape, x, _) => { tape.Scale(x[1], 3f); return tape.Scale(x[0], 1f); }, v => [.. v[0]]);
+            yield return new($"Reshape {shape}", [one], [],
+                (tape, x, _) => tape.Add(tape.Reshape(x[0], columns, rows), tape.Reshape(tape.Scale(x[0], 2f), columns, rows)),
+                v => [.. v[0].Select(a => 3 * a)]);
+            if (rows == 0)
+                continue;
+            int[] some = [rows - 1, 0, rows / 2, 0];
+            yield return new($"GatherRows {shape}", [one], [],
+                (tape, x, _) => tape.GatherRows(tape.Scale(x[0], 1f), some),
+                v => [.. some.SelectMany(r => v[0].Skip(r * columns).Take(columns))]);
+            yield return new($"Column {shape}", [one], [],
+                (tape, x, _) => tape.Column(x[0], columns - 1),
+                v => [.. Enumerable.Range(0, rows).Select(r => v[0][(r * columns) + columns - 1])]);
+            yield return new($"Several readers {shape}", [one], [(1, columns)],
+                (tape, x, p) => tape.Add(tape.GatherRows(x[0], some), tape.GatherRows(tape.SwiGlu(tape.RmsNorm(x[0], p[0], 1e-3f), x[0]), some)),
+                v =>
+                {
+                    double[] y = OperationReferences.SwiGlu(OperationReferences.RmsNorm(v[0], v[1], 1e-3f), v[0]);
+                    return [.. some.SelectMany(r => v[0].Zip(y, (a, b) => a + b).Skip(r * columns).Take(columns))];
+                });
+        }
+    }
+
+    private static IEnumerable<OperationCase> Losses()
+    {
+        foreach (var (rows, columns) in new[] { (1, 1), (4, 5), (3, 8), (5, 13), (2, 43), (0, 3) })
+        {
+            string shape = $"{rows}x{columns}";
+            int[] targets = [.. Enumerable.Range(0, rows).Select(i => i == 2 ? Tape.IgnoredTarget : i * 3 % columns)];
+            float[] weights = [.. Enumerable.Range(0, rows).Select(i => i == 1 ? 0f : 0.5f + i)];
+            float[] soft = [.. Enumerable.Range(0, rows * columns).Select(i => i * 7 % 5 / 6f)];
+            float[] elementWeights = [.. Enumerable.Range(0, rows * columns).Select(i => i % 3 * 0.5f)];
+            yield return new($"TokenCrossEntropy {shape}", [(rows, columns)], [],
+                (tape, x, _) => tape.TokenCrossEntropy(x[0], targets, weights, 2.5f),
+                v => OperationReferences.TokenCrossEntropy(v[0], columns, targets, weights, 2.5));
+            yield return new($"SoftCrossEntropy {shape}", [(rows, columns)], [],
+                (tape, x, _) => tape.SoftCrossEntropy(x[0], soft, weights, 2.5f),
+                v => OperationReferences.SoftCrossEntropy(v[0], columns, soft, weights, 2.5));
+            yield return new($"BinaryCrossEntropy {shape}", [(rows, columns)], [],
+                (tape, x, _) => tape.BinaryCrossEntropy(x[0], soft, elementWeights, 2.5f),
+                v => OperationReferences.BinaryCrossEntropy(v[0], soft, elementWeights, 2.5));
+            yield return new($"Losses of the same logits {shape}", [(rows, columns)], [],
+                (tape, x, _) => tape.Add(
+                    tape.TokenCrossEntropy(x[0], targets, [], 1f),
+                    tape.Add(tape.SoftCrossEntropy(x[0], soft, [], 2f), tape.BinaryCrossEntropy(x[0], soft, [], 3f))),
+                v =>
+                [
+                    OperationReferences.TokenCrossEntropy(v[0], columns, targets, [.. targets.Select(_ => 1f)], 1)[0]
+                    + OperationReferences.SoftCrossEntropy(v[0], columns, soft, [.. targets.Select(_ => 1f)], 2)[0]
+                    + OperationReferences.BinaryCrossEntropy(v[0], soft, [.. soft.Select(_ => 1f)], 3)[0],
+                ]);
+        }
+    }
+}

@@ -1,0 +1,136 @@
+namespace Tandem.Tensors.Tests;
+
+/// <summary>The operations in plain double precision, as their definitions read.</summary>
+internal static class OperationReferences
+{
+    public static double[] Embedding(double[] table, int columns, int[] tokens) =>
+        [.. tokens.SelectMany(t => table.Skip(t * columns).Take(columns))];
+
+    public static double[] RmsNorm(double[] x, double[] weight, double epsilon)
+    {
+        int columns = weight.Length;
+        var y = new double[x.Length];
+        for (int start = 0; start < x.Length; start += columns)
+        {
+            double mean = x.Skip(start).Take(columns).Sum(v => v * v) / columns;
+            for (int j = 0; j < columns; j++)
+                y[start + j] = x[start + j] / Math.Sqrt(mean + epsilon) * weight[j];
+        }
+
+        return y;
+    }
+
+    public static double[] Linear(double[] x, double[] weight, double[]? bias, int inputs, int outputs)
+    {
+        int rows = x.Length / inputs;
+        var y = new double[rows * outputs];
+        for (int i = 0; i < rows; i++)
+        {
+            for (int o = 0; o < outputs; o++)
+            {
+                double sum = bias is null ? 0.0 : bias[o];
+                for (int j = 0; j < inputs; j++)
+                    sum += x[(i * inputs) + j] * weight[(o * inputs) + j];
+                y[(i * outputs) + o] = sum;
+            }
+        }
+
+        return y;
+    }
+
+    public static double[] Rotary(double[] x, int[] positions, int heads, int headSize, double rotaryBase)
+    {
+        int half = headSize / 2;
+        var y = new double[x.Length];
+        for (int i = 0; i < positions.Length; i++)
+        {
+            for (int head = 0; head < heads; head++)
+            {
+                int offset = ((i * heads) + head) * headSize;
+                for (int d = 0; d < half; d++)
+                {
+                    double angle = positions[i] * Math.Pow(rotaryBase, -2.0 * d / headSize);
+                    double a = x[offset + d], b = x[offset + half + d];
+                    y[offset + d] = (a * Math.Cos(angle)) - (b * Math.Sin(angle));
+                    y[offset + half + d] = (b * Math.Cos(angle)) + (a * Math.Sin(angle));
+                }
+            }
+        }
+
+        return y;
+    }
+
+    public static double[] Attention(
+        double[] q, double[] k, double[] v, int[] offsets, int heads, int keyValueHeads, int headSize)
+    {
+        var y = new double[q.Length];
+        for (int s = 0; s + 1 < offsets.Length; s++)
+        {
+            for (int i = offsets[s]; i < offsets[s + 1]; i++)
+            {
+                for (int head = 0; head < heads; head++)
+                {
+                    int qAt = ((i * heads) + head) * headSize;
+                    int Row(int j) => ((j * keyValueHeads) + (head / (heads / keyValueHeads))) * headSize;
+                    double[] scores = [.. Enumerable.Range(offsets[s], i - offsets[s] + 1).Select(j =>
+                        Enumerable.Range(0, headSize).Sum(d => q[qAt + d] * k[Row(j) + d]) / Math.Sqrt(headSize))];
+                    double[] p = Softmax(scores);
+                    for (int j = 0; j < p.Length; j++)
+                    {
+                        for (int d = 0; d < headSize; d++)
+                            y[qAt + d] += p[j] * v[Row(offsets[s] + j) + d];
+                    }
+                }
+            }
+        }
+
+        return y;
+    }
+
+    public static double[] SwiGlu(double[] gate, double[] up) => [.. gate.Zip(up, (g, u) => g / (1 + Math.Exp(-g)) * u)];
+
+    public static double[] TokenCrossEntropy(double[] logits, int columns, int[] targets, float[] weights, double normalizer)
+    {
+        double total = 0;
+        for (int i = 0; i < targets.Length; i++)
+        {
+            if (targets[i] >= 0)
+                total -= weights[i] * Math.Log(Softmax([.. logits.Skip(i * columns).Take(columns)])[targets[i]]);
+        }
+
+        return [total / normalizer];
+    }
+
+    public static double[] SoftCrossEntropy(double[] logits, int columns, float[] targets, float[] weights, double normalizer)
+    {
+        double total = 0;
+        for (int i = 0; i < weights.Length; i++)
+        {
+            double[] p = Softmax([.. logits.Skip(i * columns).Take(columns)]);
+            for (int j = 0; j < columns; j++)
+                total -= weights[i] * targets[(i * columns) + j] * Math.Log(p[j]);
+        }
+
+        return [total / normalizer];
+    }
+
+    public static double[] BinaryCrossEntropy(double[] logits, float[] targets, float[] weights, double normalizer)
+    {
+        double total = 0;
+        for (int i = 0; i < logits.Length; i++)
+        {
+            double p = 1 / (1 + Math.Exp(-logits[i]));
+            total -= weights[i] * ((targets[i] * Math.Log(p)) + ((1 - targets[i]) * Math.Log(1 - p)));
+        }
+
+        return [total / normalizer];
+    }
+
+    public static double[] Softmax(double[] scores)
+    {
+        double largest = scores.Max();
+        double[] e = [.. scores.Select(s => Math.Exp(s - largest))];
+        double sum = e.Sum();
+        return [.. e.Select(x => x / sum)];
+    }
+}

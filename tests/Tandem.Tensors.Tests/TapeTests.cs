@@ -1,0 +1,106 @@
+namespace Tandem.Tensors.Tests;
+
+public sealed unsafe class TapeTests
+{
+    [Fact]
+    public void Step_AfterTheFirst_AllocatesNothing()
+    {
+        using var pool = new WorkerPool(1);
+        using var tape = new Tape(pool);
+        using ParameterSet parameters = LargeStep.NewParameters();
+        for (int i = 0; i < 3; i++)
+            LargeStep.Step(tape, parameters);
+        long capacity = tape.Arena.Capacity;
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        for (int i = 0; i < 3; i++)
+            LargeStep.Step(tape, parameters);
+        long allocated = GC.GetAllocatedBytesForCurrentThread() - before;
+        Assert.Equal(0, allocated);
+        Assert.Equal(capacity, tape.Arena.Capacity);
+    }
+
+    [Fact]
+    public void Inference_WithoutRecording_GivesTheSameLossAndNoGradientMemory()
+    {
+        using var pool = new WorkerPool(1);
+        using var tape = new Tape(pool);
+        using ParameterSet parameters = LargeStep.NewParameters();
+        float recorded = LargeStep.Step(tape, parameters).Values[0];
+        using var inference = new Tape(pool);
+        Tensor loss = LargeStep.Step(inference, parameters, recording: false);
+        LargeStep.Step(inference, parameters, recording: false);
+        Assert.Equal(recorded, loss.Values[0]);
+        Assert.True(loss.Gradient == null);
+        Assert.True(inference.Arena.Capacity < tape.Arena.Capacity * 3 / 4);
+        inference.Backward(loss);
+        Assert.All(parameters.All, p => Assert.DoesNotContain(p.Tensor.Gradients.ToArray(), g => g != 0f));
+    }
+
+    [Fact]
+    public void Backward_Twice_AddsParameterGradientsAndReplacesTensorGradients()
+    {
+        using var pool = new WorkerPool(1);
+        using var tape = new Tape(pool);
+        using var parameters = new ParameterSet([new("w", 1, 3)]);
+        tape.Begin(recording: true);
+        Tensor x = tape.Input([1f, 2f, 3f], 1, 3, wantsGradient: true);
+        parameters["w"].Tensor.Values.Fill(2f);
+        Tensor loss = tape.Linear(x, parameters["w"]);
+        tape.Backward(loss);
+        tape.Backward(loss, scale: 3f);
+        Assert.Equal([6f, 6f, 6f], x.Gradients.ToArray());
+        Assert.Equal([4f, 8f, 12f], parameters["w"].Tensor.Gradients.ToArray());
+    }
+
+    [Fact]
+    public void Backward_OfFrozenParameters_LeavesTheirGradientsAlone()
+    {
+        using var pool = new WorkerPool(1);
+        using var tape = new Tape(pool);
+        using ParameterSet parameters = LargeStep.NewParameters();
+        foreach (Parameter parameter in parameters.All)
+            parameter.IsTrainable = parameter.Name == "score";
+        LargeStep.Step(tape, parameters);
+        Assert.All(
+            parameters.All.Where(p => !p.IsTrainable), p => Assert.DoesNotContain(p.Tensor.Gradients.ToArray(), g => g != 0f));
+        Assert.Contains(parameters["score"].Tensor.Gradients.ToArray(), g => g != 0f);
+    }
+
+    [Fact]
+    public void LogProbabilities_OfLogits_AreThoseOfTheReference()
+    {
+        using var pool = new WorkerPool(2);
+        using var tape = new Tape(pool);
+        tape.Begin(recording: false);
+        float[] values = [1f, -2f, 0.5f, 100f, 0f, -100f, 3f, 3f, 3f];
+        Tensor logits = tape.Input(values, 3, 3);
+        var found = new float[3];
+        tape.LogProbabilities(logits, [2, 1, Tape.IgnoredTarget], found);
+        Assert.Equal(Math.Log(OperationReferences.Softmax([1, -2, 0.5])[2]), found[0], 1e-6);
+        Assert.Equal(-100.0, found[1], 1e-5);
+        Assert.Equal(0f, found[2]);
+    }
+
+    [Fact]
+    public void Operations_OfWrongShapes_AreRefused()
+    {
+        using var pool = new WorkerPool(1);
+        using var tape = new Tape(pool);
+        using var parameters = new ParameterSet([new("w", 2, 3), new("b", 1, 3)]);
+        Parameter w = parameters["w"];
+        tape.Begin(recording: true);
+        Tensor x = tape.Input(new float[12], 3, 4, wantsGradient: true);
+        Assert.Throws<ArgumentException>(() => tape.Linear(x, w));
+        Assert.Throws<ArgumentException>(() => tape.RmsNorm(x, parameters["b"], 1e-6f));
+        Assert.Throws<ArgumentOutOfRangeException>(() => tape.Embedding([0, 2], w));
+        Assert.Throws<ArgumentOutOfRangeException>(() => tape.Embedding([-1], w));
+        Assert.Throws<ArgumentException>(() => tape.Reshape(x, 5, 2));
+        Assert.Throws<ArgumentOutOfRangeException>(() => tape.GatherRows(x, [3]));
+        Assert.Throws<ArgumentException>(() => tape.Attention(x, x, x, [0, 2], 1, 1));
+        Assert.Throws<ArgumentException>(() => tape.Attention(x, x, x, [0, 3], 3, 2));
+        Assert.Throws<ArgumentOutOfRangeException>(() => tape.TokenCrossEntropy(x, [0, 1, 4], [], 1f));
+        Assert.Throws<ArgumentException>(() => tape.TokenCrossEntropy(x, [0, 1, 2], [1f], 1f));
+        Assert.Throws<ArgumentException>(() => tape.Backward(x));
+        Assert.Throws<ArgumentOutOfRangeException>(() => new RotaryTable(5, 4, 10f));
+    }
+}
