@@ -147,7 +147,7 @@ public sealed partial record TransformerConfiguration
             "Correct rms_norm_eps.");
         Demand(
             float.IsFinite(RotaryBase) && RotaryBase >= 1, $"rope_theta is {RotaryBase}; allowed: at least 1", "Correct rope_theta.");
-        InRange("max_position_embeddings", MaximumPositions, 1, 1 << 24);
+        InRange("max_position_embeddings", MaximumPositions, 1, 1 << 20);
         InRange("number of score heads", ScoreHeads, 0, 1 << 16);
         Demand(LanguageHead || ScoreHeads > 0, "the model has neither a language head nor score heads", "Give it one of them.");
         foreach (var shape in ParameterShapes())

@@ -1,0 +1,212 @@
+using Tandem.Tensors;
+
+namespace Tandem.Language;
+
+/// <summary>
+/// A decoder-only transformer of the Qwen2 or Llama family in fp32: pre-norm layers of grouped-query attention with
+/// rotary positions and of SwiGLU, with a language head, score heads, or both on the final hidden states.
+/// </summary>
+public sealed class Transformer : IDisposable
+{
+    private readonly Parameter _embedding;
+    private readonly Parameter _finalNorm;
+    private readonly Parameter? _languageHead;
+    private readonly Parameter? _scoreHead;
+    private readonly TransformerLayer[] _layers;
+
+    /// <summary>Creates a transformer whose norm weights are 1 and other parameters 0.</summary>
+    /// <exception cref="UserFaultException">The configuration is invalid.</exception>
+    public Transformer(TransformerConfiguration configuration)
+    {
+        Configuration = configuration.Validate();
+        Parameters = new ParameterSet(Configuration.ParameterShapes());
+        _embedding = Parameters["model.embed_tokens.weight"];
+        _finalNorm = Parameters["model.norm.weight"];
+        _languageHead = !Configuration.LanguageHead ? null
+            : Configuration.TieWordEmbeddings ? _embedding : Parameters["lm_head.weight"];
+        _scoreHead = Parameters.Find("score.weight");
+        _layers = [.. Enumerable.Range(0, Configuration.Layers).Select(i => new TransformerLayer(Parameters, i))];
+        Rotation = CreateRotation(Configuration);
+        foreach (var parameter in Parameters.All)
+        {
+            if (IsNorm(parameter))
+                parameter.Tensor.Values.Fill(1f);
+        }
+    }
+
+    /// <summary>The validated configuration.</summary>
+    public TransformerConfiguration Configuration { get; }
+
+    /// <summary>All parameters, under Hugging Face's names.</summary>
+    public ParameterSet Parameters { get; }
+
+    /// <summary>The angles of the rotary positions.</summary>
+    public RotaryTable Rotation { get; }
+
+    internal Parameter EmbeddingTable => _embedding;
+
+    internal Parameter FinalNorm => _finalNorm;
+
+    internal Parameter LanguageHead => _languageHead
+        ?? throw new InvalidOperationException("This transformer has no language head.");
+
+    internal IReadOnlyList<TransformerLayer> DecoderLayers => _layers;
+
+    /// <summary>
+    /// Draws new parameters. Matrices are normal with standard deviation 1/√(fan-in), which keeps activations near one
+    /// at any width: the customary 0.02 is that value at a width of 2,500 and leaves a width of 16 to 192 almost mute.
+    /// The embedding table follows the same rule, as the language head that it often is, so that a tied head starts
+    /// with logits near a standard deviation of one and a token's own embedding is not drowned by the first layers.
+    /// Projections into the residual stream (o_proj, down_proj) are divided by √(2·layers), so that its variance does
+    /// not grow with depth (GPT-2). Biases and score heads are 0, norm weights 1.
+    /// </summary>
+    /// <param name="random">Each parameter draws from a stream forked by its name: its values do not depend on the others.</param>
+    public void Initialize(RandomStream random)
+    {
+        foreach (var parameter in Parameters.All)
+        {
+            var values = parameter.Tensor.Values;
+            if (parameter.IsVector || parameter == _scoreHead)
+            {
+                values.Fill(IsNorm(parameter) ? 1f : 0f);
+                continue;
+            }
+
+            double deviation = 1 / Math.Sqrt(parameter.Tensor.Columns);
+            if (parameter.Name.EndsWith("o_proj.weight", StringComparison.Ordinal)
+                || parameter.Name.EndsWith("down_proj.weight", StringComparison.Ordinal))
+            {
+                deviation /= Math.Sqrt(2.0 * Configuration.Layers);
+            }
+
+            var stream = random.Fork(parameter.Name);
+            for (int i = 0; i < values.Length; i++)
+                values[i] = (float)(deviation * stream.NextGaussian());
+        }
+    }
+
+    /// <summary>The hidden states after the final norm, [N, HiddenSize], row i for token i of the batch.</summary>
+    /// <param name="tape">What records the forward pass.</param>
+    /// <param name="batch">The packed sequences; each attends to itself only.</param>
+    /// <param name="states">
+    /// If given, receives Layers + 1 tensors [N, HiddenSize] as Hugging Face's hidden_states: the embeddings, the
+    /// residual stream after each layer but the last, and the result.
+    /// </param>
+    /// <exception cref="ArgumentOutOfRangeException">A token is not in the vocabulary, or a sequence longer than MaximumPositions.</exception>
+    public Tensor Hidden(Tape tape, TokenBatch batch, ICollection<Tensor>? states = null)
+    {
+        var configuration = Configuration;
+        float epsilon = configuration.RmsNormEpsilon;
+        Tensor x = tape.Embedding(batch.Tokens, _embedding);                                            // [N, C]
+        foreach (var layer in _layers)
+        {
+            states?.Add(x);
+            Tensor normed = tape.RmsNorm(x, layer.InputNorm, epsilon);                                  // [N, C]
+            Tensor q = tape.Linear(normed, layer.Query, layer.QueryBias);                               // [N, H·D]
+            Tensor k = tape.Linear(normed, layer.Key, layer.KeyBias);                                   // [N, G·D]
+            Tensor v = tape.Linear(normed, layer.Value, layer.ValueBias);                               // [N, G·D]
+            q = tape.Rotary(q, batch.Positions, Rotation, configuration.Heads);
+            k = tape.Rotary(k, batch.Positions, Rotation, configuration.KeyValueHeads);
+            Tensor mixed = tape.Attention(q, k, v, batch.Offsets, configuration.Heads, configuration.KeyValueHeads); // [N, H·D]
+            x = tape.Add(x, tape.Linear(mixed, layer.Output));                                          // [N, C]
+
+            normed = tape.RmsNorm(x, layer.PostAttentionNorm, epsilon);                                 // [N, C]
+            Tensor gated = tape.SwiGlu(tape.Linear(normed, layer.Gate), tape.Linear(normed, layer.Up)); // [N, I]
+            x = tape.Add(x, tape.Linear(gated, layer.Down));                                            // [N, C]
+        }
+
+        Tensor hidden = tape.RmsNorm(x, _finalNorm, epsilon);                                           // [N, C]
+        states?.Add(hidden);
+        return hidden;
+    }
+
+    /// <summary>The logits of the next token, [rows, VocabularySize].</summary>
+    /// <param name="tape">What records the forward pass.</param>
+    /// <param name="hidden">Rows of <see cref="Hidden"/>: only those that a loss or a choice needs, gathered before.</param>
+    /// <exception cref="InvalidOperationException">There is no language head.</exception>
+    public Tensor Logits(Tape tape, Tensor hidden) => tape.Linear(hidden, LanguageHead);
+
+    /// <summary>The scores, [rows, ScoreHeads].</summary>
+    /// <param name="tape">What records the forward pass.</param>
+    /// <param name="hidden">Rows of <see cref="Hidden"/>.</param>
+    /// <exception cref="InvalidOperationException">There are no score heads.</exception>
+    public Tensor Scores(Tape tape, Tensor hidden) => tape.Linear(
+        hidden, _scoreHead ?? throw new InvalidOperationException("This transformer has no score heads."));
+
+    /// <summary>Loads a model directory in Hugging Face's layout: config.json and model.safetensors, whole or in shards.</summary>
+    /// <exception cref="UserFaultException">A file is absent or malformed, or they do not fit together.</exception>
+    public static Transformer Load(string directory) => ModelDirectory.Load(directory);
+
+    /// <summary>Loads parameters from a stream, as of an embedded resource. Score heads that it lacks stay zero.</summary>
+    /// <param name="safetensors">The content of a model.safetensors; disposed.</param>
+    /// <param name="configuration">The shape of the model.</param>
+    /// <param name="name">What faults call the stream.</param>
+    /// <exception cref="UserFaultException">The stream is malformed or does not fit the configuration.</exception>
+    public static Transformer Load(Stream safetensors, TransformerConfiguration configuration, string name = "model stream")
+    {
+        using var file = SafeTensorsFile.Read(safetensors, name);
+        return ModelDirectory.Load([file], configuration.Validate(), name);
+    }
+
+    /// <summary>
+    /// Saves a model directory that Hugging Face's tools load: model.safetensors (a tied head left out),
+    /// generation_config.json and config.json, each written atomically.
+    /// </summary>
+    /// <exception cref="UserFaultException">A file cannot be written.</exception>
+    public void Save(string directory, StorageType storage = StorageType.F32) => ModelDirectory.Save(this, directory, storage);
+
+    /// <summary>Writes the content of a model.safetensors.</summary>
+    public void Save(Stream stream, StorageType storage = StorageType.F32) =>
+        SafeTensors.Write(stream, ModelDirectory.Tensors(this, storage), ModelDirectory.Metadata);
+
+    /// <summary>A transformer of its own with the same configuration and parameter values.</summary>
+    public Transformer Clone()
+    {
+        var clone = new Transformer(Configuration);
+        clone.Parameters.CopyValuesFrom(Parameters);
+        return clone;
+    }
+
+    /// <summary>Frees the parameters.</summary>
+    public void Dispose()
+    {
+        Parameters.Dispose();
+        Rotation.Dispose();
+    }
+
+    private static RotaryTable CreateRotation(TransformerConfiguration configuration) => configuration.RotaryScaling is { } scaling
+        ? RotaryTable.Llama3(
+            configuration.HeadSize, configuration.MaximumPositions, configuration.RotaryBase, scaling.Factor,
+            scaling.LowFrequencyFactor, scaling.HighFrequencyFactor, scaling.OriginalMaximumPositions)
+        : new RotaryTable(configuration.HeadSize, configuration.MaximumPositions, configuration.RotaryBase);
+
+    private static bool IsNorm(Parameter parameter) => parameter.Name.EndsWith("norm.weight", StringComparison.Ordinal);
+}
+
+/// <summary>The parameters of one decoder layer.</summary>
+internal sealed class TransformerLayer(ParameterSet parameters, int index)
+{
+    public Parameter InputNorm { get; } = parameters[$"model.layers.{index}.input_layernorm.weight"];
+
+    public Parameter Query { get; } = parameters[$"model.layers.{index}.self_attn.q_proj.weight"];
+
+    public Parameter Key { get; } = parameters[$"model.layers.{index}.self_attn.k_proj.weight"];
+
+    public Parameter Value { get; } = parameters[$"model.layers.{index}.self_attn.v_proj.weight"];
+
+    public Parameter? QueryBias { get; } = parameters.Find($"model.layers.{index}.self_attn.q_proj.bias");
+
+    public Parameter? KeyBias { get; } = parameters.Find($"model.layers.{index}.self_attn.k_proj.bias");
+
+    public Parameter? ValueBias { get; } = parameters.Find($"model.layers.{index}.self_attn.v_proj.bias");
+
+    public Parameter Output { get; } = parameters[$"model.layers.{index}.self_attn.o_proj.weight"];
+
+    public Parameter PostAttentionNorm { get; } = parameters[$"model.layers.{index}.post_attention_layernorm.weight"];
+
+    public Parameter Gate { get; } = parameters[$"model.layers.{index}.mlp.gate_proj.weight"];
+
+    public Parameter Up { get; } = parameters[$"model.layers.{index}.mlp.up_proj.weight"];
+
+    public Parameter Down { get; } = parameters[$"model.layers.{index}.mlp.down_proj.weight"];
+}
