@@ -1,3 +1,5 @@
+using Tandem.Language;
+
 namespace Tandem.Training;
 
 /// <summary>Receives the progress of a training run, on the thread that trains; it must return quickly.</summary>
@@ -8,6 +10,14 @@ public interface ITrainingObserver
 
     /// <summary>Called after an evaluation on held-out rows.</summary>
     void OnEvaluation(TrainingEvaluation evaluation)
+    {
+    }
+
+    /// <summary>Called during fine-tuning, at the end of each epoch and at the interval asked for, to look at the model.</summary>
+    /// <param name="step">The number of steps done.</param>
+    /// <param name="totalSteps">The number of steps planned.</param>
+    /// <param name="model">The model now; it may be evaluated and copied, and must not be changed.</param>
+    void OnInspection(long step, long totalSteps, Transformer model)
     {
     }
 
