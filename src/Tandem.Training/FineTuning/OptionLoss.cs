@@ -1,5 +1,5 @@
-using System.Numerics.Tensors;
 using Tandem.Tensors;
+using Tandem.Training.Optimization;
 
 namespace Tandem.Training.FineTuning;
 
@@ -73,8 +73,9 @@ internal static class OptionLoss
         for (int start = 0; start < targets.Length; start += options)
         {
             Span<float> row = targets.Slice(start, options);
-            TensorPrimitives.Multiply(row, 1 - share, row);
-            row[TensorPrimitives.IndexOfMax(logits.Slice(start, options))] += share;
+            for (int k = 0; k < options; k++)
+                row[k] *= 1 - share;
+            row[FlatVector.IndexOfMaximum(logits.Slice(start, options))] += share;
         }
     }
 

@@ -43,6 +43,19 @@ internal static unsafe class FlatVector
         return sum;
     }
 
+    /// <summary>The index of the largest value, the first of equals.</summary>
+    public static int IndexOfMaximum(ReadOnlySpan<float> values)
+    {
+        int best = 0;
+        for (int i = 1; i < values.Length; i++)
+        {
+            if (values[i] > values[best])
+                best = i;
+        }
+
+        return best;
+    }
+
     /// <summary>The number of chunks in a buffer.</summary>
     public static int ChunkCount(long length) => (int)((length + ChunkLength - 1) / ChunkLength);
 

@@ -99,7 +99,9 @@ public sealed unsafe class Muon : IOptimizer
                 Gemm.MultiplyNN(side, columns, side, polynomial, side, x, columns, next, columns, false, _pool);
             else
                 Gemm.MultiplyNN(rows, side, side, x, columns, polynomial, side, next, columns, false, _pool);
-            (x, next) = (next, x);
+            float* swapped = x;
+            x = next;
+            next = swapped;
         }
 
         float keep = (float)(1 - (rate * _configuration.WeightDecay));

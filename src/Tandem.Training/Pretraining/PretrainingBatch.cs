@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using Tandem.Language;
 using Tandem.Tensors;
+using Tandem.Training.Optimization;
 
 namespace Tandem.Training.Pretraining;
 
@@ -91,7 +92,7 @@ internal sealed unsafe class PretrainingBatch : IDisposable
                 if (kind == 0 || !row.FirstAsked[t])
                     continue;
                 asked[kind]++;
-                if (System.Numerics.Tensors.TensorPrimitives.IndexOfMax(logits.Row(packed)) == row.Tokens[t])
+                if (FlatVector.IndexOfMaximum(logits.Row(packed)) == row.Tokens[t])
                     right[kind]++;
             }
         }
