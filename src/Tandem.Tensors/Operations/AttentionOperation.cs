@@ -104,7 +104,7 @@ internal sealed unsafe class AttentionOperation : Operation
 
         float* k = work.K + ((long)first * kvStride) + ((long)keyValueHead * d);
         float* v = work.V + ((long)first * kvStride) + ((long)keyValueHead * d);
-        SmallProduct.PackTransposed(k, kvStride, length, d, 1f, keysT, keys, keys);
+        GemmPacking.PackPanel(k, 1, kvStride, d, length, keys, keysT);
         SmallProduct.Pack(v, kvStride, length, d, 1f, values, keys, padded);
 
         float* inverses = stackalloc float[4];
@@ -137,8 +137,7 @@ internal sealed unsafe class AttentionOperation : Operation
                     for (int r = 0; r < 4 && row + r < rows; r++)
                     {
                         float* destination = work.Result + ((long)(first + start + row + r) * qStride) + ((long)head * d);
-                        for (int c = 0; c < d; c++)
-                            destination[c] = output[(r * padded) + c] * inverses[r];
+                        SmallProduct.Unpack(output + (r * padded), padded, 1, d, inverses[r], destination, qStride, false);
                     }
                 }
             }
@@ -156,23 +155,23 @@ internal sealed unsafe class AttentionOperation : Operation
             scores[j] = float.NegativeInfinity;
         Vector256<float> peak = Vector256.Load(scores);
         for (int j = 8; j < width; j += 8)
-            peak = Vector256.Max(peak, Vector256.Load(scores + j));
+            peak = Vector256.MaxNative(peak, Vector256.Load(scores + j));
         float largest = Lanes.Largest(peak);
         Vector256<float> shift = Vector256.Create(largest);
         Vector256<float> low = Vector256<float>.Zero, high = Vector256<float>.Zero;
         for (int j = 0; j < width; j += 16)
         {
-            Vector256<float> first = Lanes.Exp(Vector256.Load(scores + j) - shift);
-            Vector256<float> second = Lanes.Exp(Vector256.Load(scores + j + 8) - shift);
+            Vector256<float> first = VectorMath.Exp(Vector256.Load(scores + j) - shift);
+            Vector256<float> second = VectorMath.Exp(Vector256.Load(scores + j + 8) - shift);
             Vector256.Store(first, scores + j);
             Vector256.Store(second, scores + j + 8);
             low += first;
             high += second;
         }
 
-        float sum = Lanes.Sum(low, high);
+        float sum = VectorMath.SumLanes(low, high);
         inverse = 1f / sum;
-        return largest + (float)Math.Log(sum);
+        return largest + VectorMath.Log(sum);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
@@ -202,8 +201,8 @@ internal sealed unsafe class AttentionOperation : Operation
         float* queryGradients = outputs + block;   // [blockRows, padded]
 
         long keyOffset = ((long)first * kvStride) + ((long)keyValueHead * d);
-        SmallProduct.PackTransposed(work.K + keyOffset, kvStride, length, d, 1f, keysT, keys, keys);
-        SmallProduct.PackTransposed(work.V + keyOffset, kvStride, length, d, 1f, valuesT, keys, keys);
+        GemmPacking.PackPanel(work.K + keyOffset, 1, kvStride, d, length, keys, keysT);
+        GemmPacking.PackPanel(work.V + keyOffset, 1, kvStride, d, length, keys, valuesT);
         SmallProduct.Pack(work.K + keyOffset, kvStride, length, d, 1f, keyRows, keys, padded);
         new Span<float>(keyGradients, (int)panel).Clear();
         new Span<float>(valueGradients, (int)panel).Clear();
@@ -235,15 +234,15 @@ internal sealed unsafe class AttentionOperation : Operation
                         float* g = gradients + ((long)r * keys);
                         if (i >= rows)
                         {
-                            new Span<float>(p, blockKeys).Clear();
-                            new Span<float>(g, blockKeys).Clear();
+                            new Span<float>(p, width).Clear();
+                            new Span<float>(g, width).Clear();
                             continue;
                         }
 
                         long outputOffset = rowOffset + ((long)i * qStride);
-                        float delta = Lanes.Dot(work.Result + outputOffset, work.ResultGradient + outputOffset, d);
+                        float delta = VectorMath.Dot(work.Result + outputOffset, work.ResultGradient + outputOffset, d);
                         float logSum = work.LogSums[((long)(first + start + i) * work.Heads) + head];
-                        ScoreGradients(p, g, Math.Min(start + i + 1, length), width, blockKeys, logSum, delta);
+                        ScoreGradients(p, g, Math.Min(start + i + 1, length), width, logSum, delta);
                     }
 
                     // dQ of these rows = dS·K
@@ -252,7 +251,7 @@ internal sealed unsafe class AttentionOperation : Operation
                         visible, false);
                 }
 
-                // Rows before a key's own row have probability 0: the sums over rows start at the key's tile.
+                // Rows before a key's own row have probability 0 (or were not computed): the sums start at the key's tile.
                 for (int key = 0; key < blockKeys; key += 4)
                 {
                     int from = Math.Clamp(key - start, 0, paddedRows) / 4 * 4;
@@ -283,26 +282,19 @@ internal sealed unsafe class AttentionOperation : Operation
     }
 
     /// <summary>
-    /// p = exp(score - logSum) and g = p·(g - delta) for the visible keys, both 0 for the rest of the block.
+    /// p = exp(score - logSum) and g = p·(g - delta) for the visible keys, both 0 for the rest up to <paramref name="width"/>.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void ScoreGradients(float* p, float* g, int visible, int width, int blockKeys, float logSum, float delta)
+    private static void ScoreGradients(float* p, float* g, int visible, int width, float logSum, float delta)
     {
         for (int j = visible; j < width; j++)
             p[j] = float.NegativeInfinity;
         Vector256<float> shift = Vector256.Create(logSum), center = Vector256.Create(delta);
-        int column = 0;
-        for (; column < width; column += 8)
+        for (int column = 0; column < width; column += 8)
         {
-            Vector256<float> probability = Lanes.Exp(Vector256.Load(p + column) - shift);
+            Vector256<float> probability = VectorMath.Exp(Vector256.Load(p + column) - shift);
             Vector256.Store(probability, p + column);
             Vector256.Store(probability * (Vector256.Load(g + column) - center), g + column);
-        }
-
-        for (; column < blockKeys; column += 8)
-        {
-            Vector256.Store(Vector256<float>.Zero, p + column);
-            Vector256.Store(Vector256<float>.Zero, g + column);
         }
     }
 

@@ -66,7 +66,7 @@ internal sealed unsafe class RmsNormOperation : Operation
         {
             float* x = work.X + ((long)i * columns);
             float* y = work.Result + ((long)i * columns);
-            float inverse = 1f / MathF.Sqrt((Lanes.Dot(x, x, columns) / columns) + work.Epsilon);
+            float inverse = 1f / MathF.Sqrt((VectorMath.Dot(x, x, columns) / columns) + work.Epsilon);
             work.Inverses[i] = inverse;
             Vector256<float> s = Vector256.Create(inverse);
             int j = 0;
@@ -130,7 +130,7 @@ internal sealed unsafe class RmsNormOperation : Operation
             if (work.InputGradient == null)
                 continue;
             float* dx = work.InputGradient + ((long)i * columns);
-            float common = -(s * s * s * (Lanes.Sum(low, high) / columns));
+            float common = -(s * s * s * (VectorMath.SumLanes(low, high) / columns));
             Vector256<float> wideCommon = Vector256.Create(common);
             bool accumulate = work.Accumulate;
             j = 0;

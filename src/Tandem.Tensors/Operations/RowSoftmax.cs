@@ -13,31 +13,31 @@ internal static unsafe class RowSoftmax
         Vector256<float> peak = Vector256.Create(float.NegativeInfinity);
         int j = 0;
         for (; j + 8 <= count; j += 8)
-            peak = Vector256.Max(peak, Vector256.Load(logits + j));
+            peak = Vector256.MaxNative(peak, Vector256.Load(logits + j));
         if (j < count)
-            peak = Vector256.Max(peak, Lanes.LoadPart(logits + j, count - j, float.NegativeInfinity));
+            peak = Vector256.MaxNative(peak, Lanes.LoadPart(logits + j, count - j, float.NegativeInfinity));
         largest = Lanes.Largest(peak);
         Vector256<float> shift = Vector256.Create(largest);
         Vector256<float> low = Vector256<float>.Zero, high = Vector256<float>.Zero;
         for (j = 0; j + 16 <= count; j += 16)
         {
-            low += Lanes.Exp(Vector256.Load(logits + j) - shift);
-            high += Lanes.Exp(Vector256.Load(logits + j + 8) - shift);
+            low += VectorMath.Exp(Vector256.Load(logits + j) - shift);
+            high += VectorMath.Exp(Vector256.Load(logits + j + 8) - shift);
         }
 
         if (j + 8 <= count)
         {
-            low += Lanes.Exp(Vector256.Load(logits + j) - shift);
+            low += VectorMath.Exp(Vector256.Load(logits + j) - shift);
             j += 8;
             if (j < count)
-                high += Lanes.Exp(Lanes.LoadPart(logits + j, count - j, float.NegativeInfinity) - shift);
+                high += VectorMath.Exp(Lanes.LoadPart(logits + j, count - j, float.NegativeInfinity) - shift);
         }
         else if (j < count)
         {
-            low += Lanes.Exp(Lanes.LoadPart(logits + j, count - j, float.NegativeInfinity) - shift);
+            low += VectorMath.Exp(Lanes.LoadPart(logits + j, count - j, float.NegativeInfinity) - shift);
         }
 
-        sum = Lanes.Sum(low, high);
+        sum = VectorMath.SumLanes(low, high);
     }
 
     /// <summary>gradient[j] = or += exp(logits[j] - largest) · factor - targets[j] · targetFactor; no targets for null.</summary>
@@ -53,7 +53,7 @@ internal static unsafe class RowSoftmax
             int part = count - j;
             bool whole = part >= 8;
             Vector256<float> z = whole ? Vector256.Load(logits + j) : Lanes.LoadPart(logits + j, part);
-            Vector256<float> value = Lanes.Exp(z - shift) * scale;
+            Vector256<float> value = VectorMath.Exp(z - shift) * scale;
             if (targets != null)
             {
                 Vector256<float> t = whole ? Vector256.Load(targets + j) : Lanes.LoadPart(targets + j, part);
@@ -99,7 +99,7 @@ internal static unsafe class RowSoftmax
 
             float* row = work.Logits + ((long)i * work.Columns);
             Statistics(row, work.Columns, out float largest, out float sum);
-            work.Destination[i] = (float)((double)row[target] - largest - Math.Log(sum));
+            work.Destination[i] = (float)((double)row[target] - largest - VectorMath.Log(sum));
         }
     }
 

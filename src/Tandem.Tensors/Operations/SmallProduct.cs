@@ -112,26 +112,6 @@ internal static unsafe class SmallProduct
             destination + ((long)rows * paddedColumns), (nuint)((long)(paddedRows - rows) * paddedColumns * sizeof(float)));
     }
 
-    /// <summary>destination[j, i] = source[i, j]·scale, zero for i from rows to paddedRows.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void PackTransposed(
-        float* source, int stride, int rows, int columns, float scale, float* destination, int destinationStride,
-        int paddedRows)
-    {
-        for (int i = 0; i < rows; i++)
-        {
-            float* from = source + ((long)i * stride);
-            for (int j = 0; j < columns; j++)
-                destination[((long)j * destinationStride) + i] = from[j] * scale;
-        }
-
-        for (int j = 0; j < columns; j++)
-        {
-            for (int i = rows; i < paddedRows; i++)
-                destination[((long)j * destinationStride) + i] = 0f;
-        }
-    }
-
     /// <summary>destination[i, j] = or += source[i, j]·scale.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Unpack(

@@ -66,7 +66,7 @@ internal sealed unsafe class SoftCrossEntropyOperation : Operation
             float* row = work.Logits + ((long)i * columns);
             float* targets = work.Targets + ((long)i * columns);
             RowSoftmax.Statistics(row, columns, out float largest, out float sum);
-            double logSum = largest + Math.Log(sum);
+            double logSum = largest + VectorMath.Log(sum);
             double loss = 0.0, targetSum = 0.0;
             for (int j = 0; j < columns; j++)
             {

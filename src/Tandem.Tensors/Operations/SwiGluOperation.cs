@@ -40,10 +40,6 @@ internal sealed unsafe class SwiGluOperation : Operation
         tape.Pool.Run(RowPartition.Chunks(work.Count, RowPartition.ChunkElements), &BackwardChunk, &work);
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector256<float> Sigmoid(Vector256<float> x) =>
-        Vector256<float>.One / (Vector256<float>.One + Lanes.Exp(-x));
-
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void ForwardChunk(void* state, int chunk)
     {
@@ -54,13 +50,13 @@ internal sealed unsafe class SwiGluOperation : Operation
         for (; i + 8 <= end; i += 8)
         {
             Vector256<float> g = Vector256.Load(gate + i);
-            Vector256.Store(g * Sigmoid(g) * Vector256.Load(up + i), result + i);
+            Vector256.Store(g * VectorMath.Sigmoid(g) * Vector256.Load(up + i), result + i);
         }
 
         if (i < end)
         {
             Vector256<float> g = Lanes.LoadPart(gate + i, end - i);
-            Lanes.StorePart(g * Sigmoid(g) * Lanes.LoadPart(up + i, end - i), result + i, end - i);
+            Lanes.StorePart(g * VectorMath.Sigmoid(g) * Lanes.LoadPart(up + i, end - i), result + i, end - i);
         }
     }
 
@@ -78,7 +74,7 @@ internal sealed unsafe class SwiGluOperation : Operation
             Vector256<float> g = whole ? Vector256.Load(work.Gate + i) : Lanes.LoadPart(work.Gate + i, count);
             Vector256<float> u = whole ? Vector256.Load(work.Up + i) : Lanes.LoadPart(work.Up + i, count);
             Vector256<float> dy = whole ? Vector256.Load(work.Result + i) : Lanes.LoadPart(work.Result + i, count);
-            Vector256<float> sigmoid = Sigmoid(g);
+            Vector256<float> sigmoid = VectorMath.Sigmoid(g);
             Vector256<float> silu = g * sigmoid;
             Vector256<float> slope = Vector256.FusedMultiplyAdd(silu, Vector256<float>.One - sigmoid, sigmoid);
             if (gateGradient != null)

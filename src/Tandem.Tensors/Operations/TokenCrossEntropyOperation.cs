@@ -66,7 +66,7 @@ internal sealed unsafe class TokenCrossEntropyOperation : Operation
             float* row = work.Logits + ((long)i * work.Columns);
             RowSoftmax.Statistics(row, work.Columns, out float largest, out float sum);
             (work.Statistics[2 * i], work.Statistics[(2 * i) + 1]) = (largest, sum);
-            work.Losses[i] = work.Weights[i] * ((double)largest - row[work.Targets[i]] + Math.Log(sum));
+            work.Losses[i] = work.Weights[i] * ((double)largest - row[work.Targets[i]] + VectorMath.Log(sum));
         }
     }
 
