@@ -15,6 +15,9 @@ public static class EstimateArithmetic
         first.Value - second.Value + Hypotenuse(first.Upper - first.Value, second.Value - second.Lower),
         Math.Min(first.Count, second.Count));
 
+    /// <summary>first + second for independent estimates, with the same rule for the limits.</summary>
+    public static Estimate Plus(this Estimate first, Estimate second) => first.Minus(second.Map(-1));
+
     /// <summary>scale · estimate + shift, limits mapped along (and swapped when the scale is negative).</summary>
     public static Estimate Map(this Estimate estimate, double scale, double shift = 0)
     {
