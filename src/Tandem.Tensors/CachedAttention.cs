@@ -121,15 +121,15 @@ public static unsafe class CachedAttention
         Vector256<float> low = Vector256<float>.Zero, high = Vector256<float>.Zero;
         for (int j = 0; j < width; j += 16)
         {
-            Vector256<float> first = Lanes.Exp(Vector256.Load(scores + j) - shift);
-            Vector256<float> second = Lanes.Exp(Vector256.Load(scores + j + 8) - shift);
+            Vector256<float> first = VectorMath.Exp(Vector256.Load(scores + j) - shift);
+            Vector256<float> second = VectorMath.Exp(Vector256.Load(scores + j + 8) - shift);
             Vector256.Store(first, scores + j);
             Vector256.Store(second, scores + j + 8);
             low += first;
             high += second;
         }
 
-        return Lanes.Sum(low, high);
+        return VectorMath.SumLanes(low, high);
     }
 
     private struct Work
