@@ -6,9 +6,9 @@ namespace Tandem.Tensors.Operations;
 /// <summary>
 /// Causal grouped-query attention within packed sequences. A chunk of work is one key-value head of one sequence with
 /// all the query heads that share it, so each gradient has one owner and sums in one order. Queries are taken in blocks
-/// of <see cref="BlockRows"/>; keys after a block are never touched. The forward pass keeps the logarithm of each row's
+/// of <see cref="BlockRows"/>; keys after a block are never touched. The forward pass keeps each row's largest score and
 /// exponential sum, from which the backward pass recomputes the probabilities
-/// (FlashAttention-2, arXiv 2307.08691, sections 3.1 and 3.2).
+/// (FlashAttention, arXiv 2205.14135, section 3.1).
 /// </summary>
 internal sealed unsafe class AttentionOperation : Operation
 {
@@ -19,7 +19,7 @@ internal sealed unsafe class AttentionOperation : Operation
     private int _qNode, _kNode, _vNode;
     private int* _offsets;
     private int _sequences, _heads, _keyValueHeads;
-    private float* _logSums; // [N, heads]
+    private float* _statistics; // [N, heads, 2]: largest score, 1 / exponential sum
 
     /// <summary>result = softmax(q·kᵀ / √D)·v.</summary>
     public void Forward(
@@ -29,7 +29,7 @@ internal sealed unsafe class AttentionOperation : Operation
         (_qNode, _kNode, _vNode) = (tape.NodeOf(q), tape.NodeOf(k), tape.NodeOf(v));
         _offsets = offsets;
         (_sequences, _heads, _keyValueHeads) = (sequences, heads, keyValueHeads);
-        _logSums = tape.Arena.Floats(((long)q.Rows * heads) + 1);
+        _statistics = tape.Arena.Floats((2L * q.Rows * heads) + 1);
         Work work = NewWork();
         tape.Pool.Run(sequences * keyValueHeads, &ForwardChunk, &work);
     }
@@ -69,7 +69,7 @@ internal sealed unsafe class AttentionOperation : Operation
             K = _k.Data,
             V = _v.Data,
             Result = _result.Data,
-            LogSums = _logSums,
+            Statistics = _statistics,
             Offsets = _offsets,
             Heads = _heads,
             KeyValueHeads = _keyValueHeads,
@@ -107,7 +107,7 @@ internal sealed unsafe class AttentionOperation : Operation
         GemmPacking.PackPanel(k, 1, kvStride, d, length, keys, keysT);
         SmallProduct.Pack(v, kvStride, length, d, 1f, values, keys, padded);
 
-        float* inverses = stackalloc float[4];
+        float* statistics = stackalloc float[8];
         int group = work.Heads / work.KeyValueHeads;
         for (int head = keyValueHead * group; head < (keyValueHead + 1) * group; head++)
         {
@@ -123,21 +123,17 @@ internal sealed unsafe class AttentionOperation : Operation
                     float* tile = probabilities + ((long)row * keys);
                     SmallProduct.Multiply(
                         queries + ((long)row * padded), padded, 1, keysT, keys, tile, keys, 4, RoundUp(visible), d, false);
-                    for (int r = 0; r < 4; r++)
-                    {
-                        int i = row + r;
-                        float logSum = Softmax(
-                            tile + ((long)r * keys), Math.Min(start + i + 1, length), RoundUp(visible), out inverses[r]);
-                        if (i < rows)
-                            work.LogSums[((long)(first + start + i) * work.Heads) + head] = logSum;
-                    }
-
+                    Softmax(tile, keys, start + row, length, RoundUp(visible), statistics);
                     float* output = outputs + ((long)row * padded);
                     SmallProduct.Multiply(tile, keys, 1, values, padded, output, padded, 4, padded, visible, false);
                     for (int r = 0; r < 4 && row + r < rows; r++)
                     {
-                        float* destination = work.Result + ((long)(first + start + row + r) * qStride) + ((long)head * d);
-                        SmallProduct.Unpack(output + (r * padded), padded, 1, d, inverses[r], destination, qStride, false);
+                        long position = first + start + row + r;
+                        float* kept = work.Statistics + (((position * work.Heads) + head) * 2);
+                        kept[0] = statistics[2 * r];
+                        kept[1] = statistics[(2 * r) + 1];
+                        float* destination = work.Result + (position * qStride) + ((long)head * d);
+                        SmallProduct.Unpack(output + (r * padded), padded, 1, d, kept[1], destination, qStride, false);
                     }
                 }
             }
@@ -145,33 +141,56 @@ internal sealed unsafe class AttentionOperation : Operation
     }
 
     /// <summary>
-    /// Replaces the first <paramref name="visible"/> scores by exp(score - largest) and those up to
-    /// <paramref name="width"/> by 0; gives the logarithm of Σ exp(score) and 1 / Σ exp(score - largest).
+    /// Replaces four rows of scores by exp(score - largest), and by 0 for keys after the row's own, which is
+    /// <paramref name="own"/> for the first row; gives each row's largest score and 1 / Σ exp(score - largest).
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static float Softmax(float* scores, int visible, int width, out float inverse)
+    private static void Softmax(float* scores, int stride, int own, int length, int width, float* statistics)
     {
-        for (int j = visible; j < width; j++)
-            scores[j] = float.NegativeInfinity;
-        Vector256<float> peak = Vector256.Load(scores);
-        for (int j = 8; j < width; j += 8)
-            peak = Vector256.MaxNative(peak, Vector256.Load(scores + j));
-        float largest = Lanes.Largest(peak);
-        Vector256<float> shift = Vector256.Create(largest);
-        Vector256<float> low = Vector256<float>.Zero, high = Vector256<float>.Zero;
-        for (int j = 0; j < width; j += 16)
+        float* s0 = scores;
+        float* s1 = s0 + stride;
+        float* s2 = s1 + stride;
+        float* s3 = s2 + stride;
+        Mask(scores, stride, own, length, width);
+        Vector256<float> m0 = Vector256.Create(float.NegativeInfinity), m1 = m0, m2 = m0, m3 = m0;
+        for (int j = 0; j < width; j += 8)
         {
-            Vector256<float> first = VectorMath.Exp(Vector256.Load(scores + j) - shift);
-            Vector256<float> second = VectorMath.Exp(Vector256.Load(scores + j + 8) - shift);
-            Vector256.Store(first, scores + j);
-            Vector256.Store(second, scores + j + 8);
-            low += first;
-            high += second;
+            m0 = Vector256.MaxNative(m0, Vector256.Load(s0 + j));
+            m1 = Vector256.MaxNative(m1, Vector256.Load(s1 + j));
+            m2 = Vector256.MaxNative(m2, Vector256.Load(s2 + j));
+            m3 = Vector256.MaxNative(m3, Vector256.Load(s3 + j));
         }
 
-        float sum = VectorMath.SumLanes(low, high);
-        inverse = 1f / sum;
-        return largest + VectorMath.Log(sum);
+        (statistics[0], statistics[2]) = (Lanes.Largest(m0), Lanes.Largest(m1));
+        (statistics[4], statistics[6]) = (Lanes.Largest(m2), Lanes.Largest(m3));
+        for (int r = 0; r < 4; r++)
+        {
+            float* row = scores + (r * stride);
+            Vector256<float> shift = Vector256.Create(statistics[2 * r]);
+            Vector256<float> low = Vector256<float>.Zero, high = Vector256<float>.Zero;
+            for (int j = 0; j < width; j += 16)
+            {
+                Vector256<float> first = VectorMath.Exp(Vector256.Load(row + j) - shift);
+                Vector256<float> second = VectorMath.Exp(Vector256.Load(row + j + 8) - shift);
+                Vector256.Store(first, row + j);
+                Vector256.Store(second, row + j + 8);
+                low += first;
+                high += second;
+            }
+
+            statistics[(2 * r) + 1] = 1f / VectorMath.SumLanes(low, high);
+        }
+    }
+
+    /// <summary>Sets the scores of keys after each of four rows' own to -∞.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Mask(float* scores, int stride, int own, int length, int width)
+    {
+        for (int r = 0; r < 4; r++)
+        {
+            for (int j = Math.Min(own + r + 1, length); j < width; j++)
+                scores[(r * stride) + j] = float.NegativeInfinity;
+        }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
@@ -241,8 +260,8 @@ internal sealed unsafe class AttentionOperation : Operation
 
                         long outputOffset = rowOffset + ((long)i * qStride);
                         float delta = VectorMath.Dot(work.Result + outputOffset, work.ResultGradient + outputOffset, d);
-                        float logSum = work.LogSums[((long)(first + start + i) * work.Heads) + head];
-                        ScoreGradients(p, g, Math.Min(start + i + 1, length), width, logSum, delta);
+                        float* kept = work.Statistics + ((((long)(first + start + i) * work.Heads) + head) * 2);
+                        ScoreGradients(p, g, Math.Min(start + i + 1, length), width, kept[0], kept[1], delta);
                     }
 
                     // dQ of these rows = dS·K
@@ -282,17 +301,17 @@ internal sealed unsafe class AttentionOperation : Operation
     }
 
     /// <summary>
-    /// p = exp(score - logSum) and g = p·(g - delta) for the visible keys, both 0 for the rest up to <paramref name="width"/>.
+    /// p = exp(score - largest)·inverse and g = p·(g - delta) for the visible keys, both 0 for the rest up to <paramref name="width"/>.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void ScoreGradients(float* p, float* g, int visible, int width, float logSum, float delta)
+    private static void ScoreGradients(float* p, float* g, int visible, int width, float largest, float inverse, float delta)
     {
         for (int j = visible; j < width; j++)
             p[j] = float.NegativeInfinity;
-        Vector256<float> shift = Vector256.Create(logSum), center = Vector256.Create(delta);
+        Vector256<float> shift = Vector256.Create(largest), scale = Vector256.Create(inverse), center = Vector256.Create(delta);
         for (int column = 0; column < width; column += 8)
         {
-            Vector256<float> probability = VectorMath.Exp(Vector256.Load(p + column) - shift);
+            Vector256<float> probability = VectorMath.Exp(Vector256.Load(p + column) - shift) * scale;
             Vector256.Store(probability, p + column);
             Vector256.Store(probability * (Vector256.Load(g + column) - center), g + column);
         }
@@ -304,7 +323,7 @@ internal sealed unsafe class AttentionOperation : Operation
         public float* K;
         public float* V;
         public float* Result;
-        public float* LogSums;
+        public float* Statistics;
         public float* ResultGradient;
         public float* QGradient;
         public float* KGradient;
