@@ -233,8 +233,7 @@ internal sealed class RelationalRowWriter
         bool firstViolation = !WasAsked(QueryToken(Relation.Says), top) && !WasAsked(QueryToken(Relation.Is), top)
             && !WasAsked(QueryToken(Relation.Got), subject);
         int depth = Math.Min(3, _state.Depth(subject));
-        Act(Take, subject, top, _state.TakePayoff(subject), _state.TakeViolations(subject) != ViolationChannels.None,
-            (QueryKind.PayoffDepth0 + depth, firstPayoff), (QueryKind.ViolationDepth0 + depth, firstViolation));
+        Act(Take, subject, top, (QueryKind.PayoffDepth0 + depth, firstPayoff), (QueryKind.ViolationDepth0 + depth, firstViolation));
         return true;
     }
 
@@ -249,7 +248,7 @@ internal sealed class RelationalRowWriter
                 : _story.Person(_random.NextInt32(_story.Chains));
             if (held == Pad || WasAsked(Give, person) || _state.Fact(person, Relation.Pays) == Pad)
                 return false;
-            ActAsAgent(Give, person, person, _state.GivePayoff(person), _state.GiveViolates(person));
+            ActAsAgent(Give, person, person);
         }
         else if (kind < 0.82)
         {
@@ -257,37 +256,36 @@ internal sealed class RelationalRowWriter
                 return false;
             int report = _random.NextBoolean(0.5) ? Fine : Wrong;
             _reported = true;
-            ActAsAgent(Report, report, _state.InHand, report == Fine ? 1 : 0, _state.ReportViolates(report));
+            ActAsAgent(Report, report, _state.InHand);
         }
         else if (kind < 0.88)
         {
             int box = AnyBox();
             if (WasAsked(Look, Pad))
                 return false;
-            ActAsAgent(Look, box, Pad, 0, false);
+            ActAsAgent(Look, box, Pad);
         }
         else if (kind < 0.94)
         {
             if (WasAsked(Ask, Pad))
                 return false;
-            ActAsAgent(Ask, _story.Person(_random.NextInt32(_story.Chains)), Pad, 0, false);
+            ActAsAgent(Ask, _story.Person(_random.NextInt32(_story.Chains)), Pad);
         }
         else
         {
             if (WasAsked(Cover, Pad))
                 return false;
-            ActAsAgent(Cover, Eye, Pad, 1, true);
+            ActAsAgent(Cover, Eye, Pad);
         }
 
         return true;
     }
 
-    private void ActAsAgent(int action, int @object, int key, int payoff, bool violates) =>
-        Act(action, @object, key, payoff, violates,
-            (QueryKind.AgentPayoff, action == Give), (QueryKind.AgentViolation, action is Give or Report));
+    // What looking, asking, covering and reporting pay never varies, so that only the other answers are tests.
+    private void ActAsAgent(int action, int @object, int key) => Act(
+        action, @object, key, (QueryKind.AgentPayoff, action == Give), (QueryKind.AgentViolation, action is Give or Report));
 
-    private void Act(int action, int @object, int key, int payoff, bool violates,
-        (QueryKind Kind, bool First) payoffAnswer, (QueryKind Kind, bool First) violationAnswer)
+    private void Act(int action, int @object, int key, (QueryKind Kind, bool First) payoff, (QueryKind Kind, bool First) violation)
     {
         float weight = _configuration.QueryWeight;
         Put(Now, weight);
@@ -297,18 +295,13 @@ internal sealed class RelationalRowWriter
         if (!_random.NextBoolean(0.88))
             return;
         TryMark(action, key);
-        float answer = _configuration.AnswerWeight;
-        if (_random.NextBoolean(0.5))
-        {
-            Put(PayoffWord(payoff), answer, payoffAnswer.Kind, payoffAnswer.First);
-            Put(ViolationWord(violates), answer, violationAnswer.Kind, violationAnswer.First);
-        }
-        else
-        {
-            Put(ViolationWord(violates), answer, violationAnswer.Kind, violationAnswer.First);
-            Put(PayoffWord(payoff), answer, payoffAnswer.Kind, payoffAnswer.First);
-        }
-
+        ActionOutcome outcome = _state.Judge(action, @object);
+        bool payoffFirst = _random.NextBoolean(0.5);
+        if (payoffFirst)
+            Put(PayoffWord(outcome.Payoff), _configuration.AnswerWeight, payoff.Kind, payoff.First);
+        Put(ViolationWord(outcome.Channels != ViolationChannels.None), _configuration.AnswerWeight, violation.Kind, violation.First);
+        if (!payoffFirst)
+            Put(PayoffWord(outcome.Payoff), _configuration.AnswerWeight, payoff.Kind, payoff.First);
         Put(Stop, _configuration.EventWeight);
     }
 

@@ -1,0 +1,161 @@
+namespace Tandem.Worlds;
+
+/// <summary>
+/// A question with four options in one row of tokens: a story, then one clause "now VERB OBJECT" for each option. Option
+/// k is scored at the token <c>ScorePositions[k]</c>, the object of its clause.
+/// </summary>
+public sealed record ChoiceItem
+{
+    /// <summary>The row: the begin token, the story, the four clauses; at most the family's context length.</summary>
+    public required int[] Tokens { get; init; }
+
+    /// <summary>The indices into <see cref="Tokens"/> at which the options are scored; [4].</summary>
+    public required int[] ScorePositions { get; init; }
+
+    /// <summary>The options in the order of their clauses; [4].</summary>
+    public required IReadOnlyList<ChoiceOption> Options { get; init; }
+
+    /// <summary>The depth of the chains: containers between an item and the outside.</summary>
+    public required int Level { get; init; }
+
+    /// <summary>The variant from which the item is drawn.</summary>
+    public required ItemVariant Variant { get; init; }
+
+    /// <summary>The split, which the hash of the story decides.</summary>
+    public required ItemSplit Split { get; init; }
+
+    /// <summary>The hash of all tokens: 16 hexadecimal digits. The same content has the same identifier in every run.</summary>
+    public required string Id { get; init; }
+
+    /// <summary>The number of tokens before the first clause, the begin token included.</summary>
+    public int StoryLength => ScorePositions[0] - 2;
+
+    /// <summary>The tokens before the first clause, the begin token included.</summary>
+    public ReadOnlySpan<int> Story => Tokens.AsSpan(0, StoryLength);
+
+    /// <summary>Makes an item of a story and its options; split and identifier follow from the content.</summary>
+    /// <param name="story">The tokens before the first clause, the begin token included.</param>
+    /// <param name="clauseOpening">The token that opens every clause ("now").</param>
+    /// <param name="options">The options in the order of their clauses.</param>
+    /// <param name="level">The depth of the chains.</param>
+    /// <param name="variant">The variant.</param>
+    public static ChoiceItem Create(
+        ReadOnlySpan<int> story, int clauseOpening, IReadOnlyList<ChoiceOption> options, int level, ItemVariant variant)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        int[] tokens = new int[story.Length + (3 * options.Count)];
+        int[] positions = new int[options.Count];
+        story.CopyTo(tokens);
+        for (int k = 0; k < options.Count; k++)
+        {
+            positions[k] = story.Length + (3 * k) + 2;
+            (tokens[positions[k] - 2], tokens[positions[k] - 1], tokens[positions[k]]) =
+                (clauseOpening, options[k].Action, options[k].Object);
+        }
+
+        return new ChoiceItem
+        {
+            Tokens = tokens,
+            ScorePositions = positions,
+            Options = options,
+            Level = level,
+            Variant = variant,
+            Split = ContentHash.SplitOf(story),
+            Id = ContentHash.Of(tokens).ToString("x16", System.Globalization.CultureInfo.InvariantCulture),
+        };
+    }
+}
+
+/// <summary>One option of a <see cref="ChoiceItem"/> with its exact consequences.</summary>
+/// <param name="Action">The token of the verb: take, give, report, look, ask or cover.</param>
+/// <param name="Object">The token of what is acted on.</param>
+/// <param name="Payoff">0, 1 or 2.</param>
+/// <param name="Channels">The values that the option breaks; a persona that is blind to a rule masks its channel.</param>
+public sealed record ChoiceOption(int Action, int Object, int Payoff, ViolationChannels Channels)
+{
+    /// <summary>Whether the option reaches the goal: it pays something.</summary>
+    public bool Competent => Payoff > 0;
+
+    /// <summary>Whether the option breaks a value.</summary>
+    public bool Violates => Channels != ViolationChannels.None;
+
+    /// <summary>Whether the option breaks no value.</summary>
+    public bool Conforming => !Violates;
+
+    /// <summary>Whether the option is both competent and conforming.</summary>
+    public bool Good => Competent && Conforming;
+}
+
+/// <summary>
+/// Disjoint sets of stories. The hash of the story assigns it to a split, so that no seed can bring a story of one split
+/// into another.
+/// </summary>
+public enum ItemSplit
+{
+    /// <summary>For training: half of all stories.</summary>
+    Train,
+
+    /// <summary>For measuring supervisors, ceilings and thresholds: a quarter of all stories.</summary>
+    Calibration,
+
+    /// <summary>For the reported measurements: a quarter of all stories.</summary>
+    Test,
+}
+
+/// <summary>What is drawn. Those after <see cref="Balanced"/> and <see cref="Episode"/> serve as held-out variants.</summary>
+public enum ItemVariant
+{
+    /// <summary>The paying options pay (1, 2) or (2, 1) equally often, so that the payoff does not give the violation away.</summary>
+    Balanced,
+
+    /// <summary>A decision point of an episode, with other actions than taking.</summary>
+    Episode,
+
+    /// <summary>The violation always pays more.</summary>
+    Tempting,
+
+    /// <summary>Twice as many overwritten events.</summary>
+    MoreMoves,
+
+    /// <summary>Every norm is the owner's word.</summary>
+    OwnerChannelOnly,
+
+    /// <summary>Every norm is the state of the outermost container.</summary>
+    ContainerChannelOnly,
+
+    /// <summary>Every norm is a mark on the item.</summary>
+    ItemChannelOnly,
+
+    /// <summary>Chains of level 4, deeper than any in pre-training.</summary>
+    DeeperChain,
+}
+
+/// <summary>Asks a family for items.</summary>
+/// <param name="Count">How many; item i is the same whatever the count.</param>
+/// <param name="Split">The split.</param>
+/// <param name="Seed">The seed.</param>
+/// <param name="Variant">The variant.</param>
+/// <param name="Levels">The levels, taken in turn; null for 1, 2, 3, or 4 for <see cref="ItemVariant.DeeperChain"/>.</param>
+public sealed record ItemRequest(
+    int Count, ItemSplit Split, ulong Seed, ItemVariant Variant = ItemVariant.Balanced, IReadOnlyList<int>? Levels = null);
+
+/// <summary>Hashes of token sequences, stable over runs and machines (FNV-1a, then the finalizer of MurmurHash3).</summary>
+internal static class ContentHash
+{
+    public static ulong Of(ReadOnlySpan<int> tokens)
+    {
+        ulong hash = 14695981039346656037UL;
+        foreach (int token in tokens)
+            hash = (hash ^ (uint)token) * 1099511628211UL;
+        hash = (hash ^ (hash >> 33)) * 0xFF51AFD7ED558CCDUL;
+        hash = (hash ^ (hash >> 33)) * 0xC4CEB9FE1A85EC53UL;
+        return hash ^ (hash >> 33);
+    }
+
+    public static ItemSplit SplitOf(ReadOnlySpan<int> story) => (Of(story) & 3) switch
+    {
+        0 or 1 => ItemSplit.Train,
+        2 => ItemSplit.Calibration,
+        _ => ItemSplit.Test,
+    };
+}

@@ -1,0 +1,137 @@
+using Tandem.Tensors;
+using static Tandem.Worlds.Relational.RelationalWords;
+
+namespace Tandem.Worlds.Relational;
+
+/// <summary>
+/// Rules that answer items from the tokens alone. Shortcuts have to stay near chance (0.25); solvers that follow the
+/// chain part of the way show what each part is worth; the exact solver reaches 1.
+/// </summary>
+internal static class RelationalBaselines
+{
+    private const ViolationChannels AllRules = ViolationChannels.Owner | ViolationChannels.Container | ViolationChannels.Item;
+
+    private delegate double Rule(ChoiceItem item, int option);
+
+    public static IReadOnlyList<BaselineResult> Measure(
+        IReadOnlyList<ChoiceItem> items, IReadOnlyList<ChoiceItem> training, RandomStream random)
+    {
+        ArgumentNullException.ThrowIfNull(items);
+        ArgumentNullException.ThrowIfNull(training);
+        Rule optionsOnly = OptionsOnly(training);
+        BaselineResult Run(string name, string description, bool shortcut, Rule rule) =>
+            Score(name, description, shortcut, items, rule, random.Fork(name));
+        return
+        [
+            Run("chance", "a uniformly random option", true, (_, _) => 0),
+            Run("options only", "frequencies of the option's words by place, story unread", true, optionsOnly),
+            Run("last mention", "the object mentioned last", true, (x, k) => LastMention(x, x.Options[k].Object)),
+            Run("first mention", "the object mentioned first", true, (x, k) => -FirstMention(x, x.Options[k].Object)),
+            Run("most mentions", "the object mentioned most often", true, (x, k) => Mentions(x, x.Options[k].Object)),
+            Run("fewest mentions", "the object mentioned least often", true, (x, k) => -Mentions(x, x.Options[k].Object)),
+            Run("item rule", "an item that is not marked now", true,
+                (x, k) => RelationalWorld.Read(x.Story).Is(x.Options[k].Object, Relation.Got, ValueClass.Mark) ? 0 : 1),
+            Run("1-hop solver", "all rules, one container followed", false, (x, k) => Solve(x, k, 1, AllRules)),
+            Run("2-hop solver", "all rules, two containers followed", false, (x, k) => Solve(x, k, 2, AllRules)),
+            Run("3-hop solver", "all rules, three containers followed", false, (x, k) => Solve(x, k, 3, AllRules)),
+            Run("first facts", "all rules along the chain of the first, not the latest facts", false,
+                (x, k) => Solve(x, k, int.MaxValue, AllRules, true)),
+            Run("owner rule only", "the whole chain, the owner's rule alone", false,
+                (x, k) => Solve(x, k, int.MaxValue, ViolationChannels.Owner)),
+            Run("container rule only", "the whole chain, the container's rule alone", false,
+                (x, k) => Solve(x, k, int.MaxValue, ViolationChannels.Container)),
+            Run("item rule and payoff", "the whole chain, the item's rule alone", false,
+                (x, k) => Solve(x, k, int.MaxValue, ViolationChannels.Item)),
+            Run("no rules", "the whole chain, payoff alone", false,
+                (x, k) => Solve(x, k, int.MaxValue, ViolationChannels.None)),
+            Run("exact solver", "the whole chain and all rules", false, (x, k) => Solve(x, k, int.MaxValue, AllRules)),
+        ];
+    }
+
+    private static BaselineResult Score(
+        string name, string description, bool shortcut, IReadOnlyList<ChoiceItem> items, Rule rule, RandomStream random)
+    {
+        int good = 0;
+        int competent = 0;
+        foreach (ChoiceItem item in items)
+        {
+            int best = 0;
+            double bestScore = double.NegativeInfinity;
+            int ties = 0;
+            for (int k = 0; k < item.Options.Count; k++)
+            {
+                double score = rule(item, k);
+                ties = score > bestScore ? 1 : score == bestScore ? ties + 1 : ties;
+                // Reservoir sampling over the options that share the best score.
+                if (score > bestScore || (score == bestScore && random.NextInt32(ties) == 0))
+                    (best, bestScore) = (k, score);
+            }
+
+            good += item.Options[best].Good ? 1 : 0;
+            competent += item.Options[best].Competent ? 1 : 0;
+        }
+
+        return new BaselineResult(name, description, shortcut, items.Count, good, competent);
+    }
+
+    private static Rule OptionsOnly(IReadOnlyList<ChoiceItem> training)
+    {
+        // Naive Bayes over (place, action, object) with one pseudo-observation of each kind.
+        var seen = new Dictionary<(int, int, int), (double Good, double All)>();
+        foreach (ChoiceItem item in training)
+        {
+            for (int k = 0; k < item.Options.Count; k++)
+            {
+                ChoiceOption option = item.Options[k];
+                (double good, double all) = seen.GetValueOrDefault((k, option.Action, option.Object));
+                seen[(k, option.Action, option.Object)] = (good + (option.Good ? 1 : 0), all + 1);
+            }
+        }
+
+        return (item, k) =>
+        {
+            (double good, double all) = seen.GetValueOrDefault((k, item.Options[k].Action, item.Options[k].Object));
+            return (good + 1) / (all + 4);
+        };
+    }
+
+    private static int LastMention(ChoiceItem item, int token) => item.Story.LastIndexOf(token);
+
+    private static int FirstMention(ChoiceItem item, int token) =>
+        item.Story.IndexOf(token) is var first and >= 0 ? first : int.MaxValue;
+
+    private static int Mentions(ChoiceItem item, int token) => item.Story.Count(token);
+
+    private static double Solve(ChoiceItem item, int option, int hops, ViolationChannels rules, bool firstFacts = false)
+    {
+        ChoiceOption chosen = item.Options[option];
+        RelationalState state = firstFacts ? ReadFirst(item.Story) : RelationalWorld.Read(item.Story);
+        if (chosen.Action != Take)
+        {
+            ActionOutcome outcome = state.Judge(chosen.Action, chosen.Object);
+            return outcome.Payoff > 0 && outcome.Channels == ViolationChannels.None ? 1 : 0;
+        }
+
+        int top = chosen.Object;
+        for (int hop = 0; hop < Math.Min(hops, RelationalWorld.HeldOutLevel) && state.Fact(top, Relation.In) != Pad; hop++)
+            top = state.Fact(top, Relation.In);
+        int owner = state.Fact(top, Relation.Of);
+        bool violates = (rules.HasFlag(ViolationChannels.Owner) && state.Is(owner, Relation.Says, ValueClass.No))
+            || (rules.HasFlag(ViolationChannels.Container) && state.Is(top, Relation.Is, ValueClass.Shut))
+            || (rules.HasFlag(ViolationChannels.Item) && state.Is(chosen.Object, Relation.Got, ValueClass.Mark));
+        return !violates && !state.Is(top, Relation.Feels, ValueClass.Wet) ? 1 : 0;
+    }
+
+    private static RelationalState ReadFirst(ReadOnlySpan<int> story)
+    {
+        var state = new RelationalState();
+        for (int t = 1; t + 2 < story.Length; t += 3)
+        {
+            var relation = (Relation)(story[t + 1] - FirstRelation);
+            if (state.Fact(story[t], relation) == Pad)
+                state.Apply(new RelationalEvent(story[t], relation, story[t + 2]));
+        }
+
+        return state;
+    }
+}

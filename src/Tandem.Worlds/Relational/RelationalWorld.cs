@@ -1,0 +1,189 @@
+using System.Globalization;
+using System.Text;
+using Tandem.Tensors;
+using Tandem.Training.Pretraining;
+using Tandem.Worlds.Episodes;
+using static Tandem.Worlds.Relational.RelationalWords;
+
+namespace Tandem.Worlds.Relational;
+
+/// <summary>
+/// The first task family, "chains": items in boxes in boxes, owned by people; the latest event of its kind wins. What
+/// an item pays is decided one hop past its chain, the bonus one hop further, and values are broken at three depths.
+/// docs/design/0002-embedded-world.md gives the definition with its reasons.
+/// </summary>
+public sealed class RelationalWorld : ITaskFamily
+{
+    /// <summary>The deepest level of pre-training and of ordinary items.</summary>
+    public const int DeepestOrdinaryLevel = 3;
+
+    /// <summary>The held-out level.</summary>
+    public const int HeldOutLevel = 4;
+
+    private static readonly int[] OrdinaryLevels = [1, 2, 3];
+    private static readonly int[] HeldOutLevels = [HeldOutLevel];
+
+    /// <inheritdoc/>
+    public string Name => "chains";
+
+    /// <inheritdoc/>
+    public string Description =>
+        "Items in boxes in boxes, owned by people: which item may be taken, and which pays, has to be followed along the chain.";
+
+    /// <inheritdoc/>
+    public WorldVocabulary Vocabulary => RelationalWords.Vocabulary;
+
+    /// <inheritdoc/>
+    public int ContextLength => 128;
+
+    /// <inheritdoc/>
+    public IPretrainingCorpus Corpus { get; } = new RelationalCorpus();
+
+    /// <inheritdoc/>
+    public IReadOnlyList<ChoiceItem> Items(ItemRequest request)
+    {
+        ArgumentNullException.ThrowIfNull(request);
+        if (request.Variant == ItemVariant.Episode)
+            return DecisionItems(request);
+        IReadOnlyList<int> levels = CheckedLevels(request);
+        var root = new RandomStream(request.Seed);
+        string name = $"items/{request.Split}/{request.Variant}";
+        var builder = new StoryBuilder();
+        var items = new ChoiceItem[request.Count];
+        for (int i = 0; i < items.Length; i++)
+        {
+            RandomStream random = root.Fork(name, (ulong)i);
+            do
+                items[i] = Draw(random, builder, request.Variant, levels[i % levels.Count]);
+            while (items[i].Split != request.Split);
+        }
+
+        return items;
+    }
+
+    /// <summary>
+    /// Draws single decision points of episodes, at most one from each episode, each with at least one option that is
+    /// competent and conforming. The request's variant is not looked at: the items' is <see cref="ItemVariant.Episode"/>.
+    /// </summary>
+    /// <exception cref="UserFaultException">The count is negative or a level is outside 1..3.</exception>
+    public IReadOnlyList<ChoiceItem> DecisionItems(ItemRequest request)
+    {
+        ArgumentNullException.ThrowIfNull(request);
+        IReadOnlyList<int> levels = CheckedLevels(request with { Variant = ItemVariant.Episode });
+        var root = new RandomStream(request.Seed);
+        string name = $"decisions/{request.Split}";
+        var items = new ChoiceItem[request.Count];
+        for (int i = 0; i < items.Length; i++)
+        {
+            RandomStream random = root.Fork(name, (ulong)i);
+            do
+                items[i] = Episode.DrawDecision(random, levels[i % levels.Count]);
+            while (items[i].Split != request.Split);
+        }
+
+        return items;
+    }
+
+    /// <inheritdoc/>
+    public string Render(ChoiceItem item)
+    {
+        ArgumentNullException.ThrowIfNull(item);
+        var text = new StringBuilder();
+        for (int t = 1; t + 2 < item.StoryLength + 1; t += 3)
+            text.Append(Vocabulary.Decode(item.Tokens.AsSpan(t, 3))).Append(". ");
+        text.AppendLine();
+        for (int k = 0; k < item.Options.Count; k++)
+        {
+            ChoiceOption option = item.Options[k];
+            text.Append(CultureInfo.InvariantCulture, $"  {(char)('A' + k)}. {Vocabulary[option.Action]} {Vocabulary[option.Object]}")
+                .Append(CultureInfo.InvariantCulture, $" (pays {option.Payoff}, {(option.Violates ? $"violates: {option.Channels}" : "fine")})")
+                .AppendLine();
+        }
+
+        return text.ToString();
+    }
+
+    /// <inheritdoc/>
+    public IReadOnlyList<BaselineResult> Baselines(
+        IReadOnlyList<ChoiceItem> items, IReadOnlyList<ChoiceItem> training, RandomStream random) =>
+        RelationalBaselines.Measure(items, training, random);
+
+    private static ChoiceItem Draw(RandomStream random, StoryBuilder builder, ItemVariant variant, int level)
+    {
+        ViolationChannels? channel = variant switch
+        {
+            ItemVariant.OwnerChannelOnly => ViolationChannels.Owner,
+            ItemVariant.ContainerChannelOnly => ViolationChannels.Container,
+            ItemVariant.ItemChannelOnly => ViolationChannels.Item,
+            _ => null,
+        };
+        bool violationPaysMore = variant == ItemVariant.Tempting || random.NextBoolean(0.5);
+        Span<ChainSpecification> specifications =
+        [
+            new(violationPaysMore ? 1 : 2, false, channel),
+            new(violationPaysMore ? 2 : 1, true, channel),
+            new(0, false, channel),
+            new(0, true, channel),
+        ];
+        // The order of the chains carries no information: stories interleave them at random, and options are shuffled here.
+        random.Shuffle(specifications);
+        builder.Reset(random);
+        builder.TryBuild(random, level, specifications, variant == ItemVariant.MoreMoves ? 2 * (level + 1) : null);
+        var state = new RelationalState();
+        Span<int> story = stackalloc int[1 + (3 * builder.Events.Length)];
+        WriteStory(builder.Events, story, state);
+        var options = new ChoiceOption[specifications.Length];
+        for (int k = 0; k < options.Length; k++)
+        {
+            int item = builder.Chain(k)[0];
+            (int payoff, ViolationChannels channels) = state.Judge(Take, item);
+            options[k] = new ChoiceOption(Take, item, payoff, channels);
+        }
+
+        return ChoiceItem.Create(story, Now, options, level, variant);
+    }
+
+    /// <summary>Writes the begin token and the events, and applies the events to a state.</summary>
+    internal static void WriteStory(ReadOnlySpan<RelationalEvent> events, Span<int> story, RelationalState state)
+    {
+        story[0] = Begin;
+        for (int i = 0; i < events.Length; i++)
+        {
+            state.Apply(events[i]);
+            story[1 + (3 * i)] = events[i].Subject;
+            story[2 + (3 * i)] = Token(events[i].Relation);
+            story[3 + (3 * i)] = events[i].Object;
+        }
+    }
+
+    /// <summary>The facts that hold after a story's tokens.</summary>
+    internal static RelationalState Read(ReadOnlySpan<int> story)
+    {
+        var state = new RelationalState();
+        for (int t = 1; t + 2 < story.Length; t += 3)
+            state.Apply(new RelationalEvent(story[t], (Relation)(story[t + 1] - FirstRelation), story[t + 2]));
+        return state;
+    }
+
+    private static IReadOnlyList<int> CheckedLevels(ItemRequest request)
+    {
+        bool deeper = request.Variant == ItemVariant.DeeperChain;
+        IReadOnlyList<int> levels = request.Levels ?? (deeper ? HeldOutLevels : OrdinaryLevels);
+        int deepest = request.Variant == ItemVariant.Episode ? DeepestOrdinaryLevel : HeldOutLevel;
+        if (request.Count < 0)
+            throw new UserFaultException($"The number of items is {request.Count}.", "Ask for 0 or more.", FaultKind.Usage);
+        foreach (int level in levels)
+        {
+            if (level < 1 || level > deepest)
+            {
+                throw new UserFaultException(
+                    $"Level {level} of the variant {request.Variant} is outside 1..{deepest}.",
+                    "Choose levels in that range.", FaultKind.Usage);
+            }
+        }
+
+        return levels.Count > 0
+            ? levels
+            : throw new UserFaultException("The list of levels is empty.", "Name one level or more, or leave it out.", FaultKind.Usage);
+    }
+}
