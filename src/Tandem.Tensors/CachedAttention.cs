@@ -88,7 +88,7 @@ public static unsafe class CachedAttention
             Vector256.Store(second, scores + j + 8);
         }
 
-        float inverse = 1f / Exponentials(scores, visible, width);
+        float inverse = 1f / VectorMath.ExpAndSum(scores, visible, VectorMath.Max(scores, visible), scores);
         int c = 0;
         for (; c + 8 <= d; c += 8)
         {
@@ -106,30 +106,6 @@ public static unsafe class CachedAttention
                 sum = MathF.FusedMultiplyAdd(scores[j], values[((long)j * d) + c], sum);
             result[c] = sum * inverse;
         }
-    }
-
-    /// <summary>Replaces the visible scores by exp(score - largest) and those up to the width by 0; returns their sum.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static float Exponentials(float* scores, int visible, int width)
-    {
-        for (int j = visible; j < width; j++)
-            scores[j] = float.NegativeInfinity;
-        Vector256<float> peak = Vector256.Load(scores);
-        for (int j = 8; j < width; j += 8)
-            peak = Vector256.Max(peak, Vector256.Load(scores + j));
-        Vector256<float> shift = Vector256.Create(Lanes.Largest(peak));
-        Vector256<float> low = Vector256<float>.Zero, high = Vector256<float>.Zero;
-        for (int j = 0; j < width; j += 16)
-        {
-            Vector256<float> first = VectorMath.Exp(Vector256.Load(scores + j) - shift);
-            Vector256<float> second = VectorMath.Exp(Vector256.Load(scores + j + 8) - shift);
-            Vector256.Store(first, scores + j);
-            Vector256.Store(second, scores + j + 8);
-            low += first;
-            high += second;
-        }
-
-        return VectorMath.SumLanes(low, high);
     }
 
     private struct Work
