@@ -17,7 +17,7 @@ public sealed record ImitationMeasurement(
 
 /// <summary>
 /// Imitation of the teacher's errors (student–supervisor agreement by the supervisor's correctness: Burns et al. 2023,
-/// arXiv 2312.09390, section 5.1). Taking off the ceiling model's own agreement is ours: models of one family share
+/// arXiv 2312.09390). Taking off the ceiling model's own agreement is ours: models of one family share
 /// mistakes without copying them.
 /// </summary>
 public static class ImitationRate

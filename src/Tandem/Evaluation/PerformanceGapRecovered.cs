@@ -11,9 +11,9 @@ namespace Tandem.Evaluation;
 public sealed record GapRecovery(Estimate Gap, Estimate Gain, Estimate? Recovered, string? Suppressed);
 
 /// <summary>
-/// Performance gap recovered, PGR = (student − teacher) / (ceiling − teacher) (Burns et al. 2023, arXiv 2312.09390,
-/// section 3), over utility. In a generation chain it is the saliency s of the step (that reading is ours; the paper,
-/// arXiv 2503.07660, gives no equation). The ratio is suppressed ("gap within noise") unless the interval of the gap
+/// Performance gap recovered, PGR = (student − teacher) / (ceiling − teacher) (Burns et al. 2023, arXiv 2312.09390),
+/// over utility. In a generation chain it is the saliency s of the step (that reading is ours; arXiv 2503.07660 gives
+/// no equation). The ratio is suppressed ("gap within noise") unless the interval of the gap
 /// lies above 0: a ratio over a denominator that may be 0 has no finite interval.
 /// </summary>
 public static class PerformanceGapRecovered

@@ -37,7 +37,7 @@ public sealed record UtilityMeasurement
 }
 
 /// <summary>
-/// Competence, conformity and utility of a model's choices. The paper (arXiv 2503.07660, section 3) names competence
+/// Competence, conformity and utility of a model's choices. The paper (arXiv 2503.07660) names competence
 /// and conformity as the two sides of utility without an equation; these definitions are ours. Intervals are Wilson's;
 /// the correction for chance, (rate − chance) / (1 − chance), maps their limits.
 /// </summary>

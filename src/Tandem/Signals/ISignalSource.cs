@@ -18,7 +18,7 @@ public enum SupervisionQuestion
 
 /// <summary>
 /// One source S_i of supervision: a model of an earlier generation, a judge, a debate, a persona, a simulated human
-/// (arXiv 2503.07660, section 4, "diverse signals"; what follows from that word here is ours).
+/// (arXiv 2503.07660 asks for diverse signals; what that word means here is ours).
 /// </summary>
 /// <typeparam name="TItem">The task family's item.</typeparam>
 public interface ISignalSource<TItem>

@@ -189,7 +189,7 @@ public static class Bootstrap
     }
 
     /// <summary>
-    /// The acceleration of BCa: a sixth of the skewness of the statistic's jackknife influences (Efron 1987, eq. 6.6).
+    /// The acceleration of BCa: a sixth of the skewness of the statistic's jackknife influences (Efron and Tibshirani 1993, eq. 14.15).
     /// Above 400 units the jackknife deletes groups of neighbours.
     /// </summary>
     public static double Acceleration(int count, ResampleStatistic statistic)
