@@ -16,29 +16,50 @@ public sealed unsafe class Muon : IOptimizer
     private const float B = -4.7750f;
     private const float C = 2.0315f;
 
+    // A matrix up to this size is orthogonalised by one thread while others do other matrices; a larger one by all
+    // threads together. Both give the same bits, for a product does not depend on the number of threads.
+    private const int SharedLength = 1 << 20;
+
     private readonly OptimizerConfiguration _configuration;
-    private readonly ParameterSet _parameters;
     private readonly WorkerPool _pool;
     private readonly AdamW _rest;
-    private readonly Parameter[] _matrices;
-    private readonly long _matrixRoom;
-    private readonly long _squareRoom;
+    private readonly HiddenMatrix[] _small;
+    private readonly HiddenMatrix[] _large;
+    private GCHandle _self;
     private float* _scratch;
+    private double _rate;
+    private float _gradientScale;
 
     /// <summary>Creates an optimizer, with zero state, of the parameters that are trainable now.</summary>
     public Muon(OptimizerConfiguration configuration, ParameterSet parameters, WorkerPool pool)
     {
-        (_configuration, _parameters, _pool) = (configuration, parameters, pool);
+        (_configuration, _pool) = (configuration, pool);
         _rest = new AdamW(configuration, parameters, pool, static p => !OptimizerConfiguration.IsHiddenMatrix(p));
-        _matrices = [.. parameters.All.Where(p => p.IsTrainable && OptimizerConfiguration.IsHiddenMatrix(p))];
-        foreach (Parameter matrix in _matrices)
+        var matrices = parameters.All.Where(p => p.IsTrainable && OptimizerConfiguration.IsHiddenMatrix(p))
+            .OrderByDescending(Cost).ToList();
+
+        // Small matrices have scratch memory of their own, large ones share it.
+        var small = new List<HiddenMatrix>();
+        var large = new List<HiddenMatrix>();
+        long room = 0;
+        long sharedRoom = 0;
+        foreach (Parameter matrix in matrices)
         {
-            long side = Math.Min(matrix.Tensor.Rows, matrix.Tensor.Columns);
-            _matrixRoom = Math.Max(_matrixRoom, (matrix.Tensor.Length + 15L) / 16 * 16);
-            _squareRoom = Math.Max(_squareRoom, ((side * side) + 15) / 16 * 16);
+            if (matrix.Tensor.Length > SharedLength)
+            {
+                large.Add(new HiddenMatrix(matrix, 0, pool));
+                sharedRoom = Math.Max(sharedRoom, HiddenMatrix.Room(matrix));
+            }
+            else
+            {
+                small.Add(new HiddenMatrix(matrix, room, new WorkerPool(1)));
+                room += HiddenMatrix.Room(matrix);
+            }
         }
 
-        _scratch = FlatVector.Zeroed((2 * _matrixRoom) + (2 * _squareRoom));
+        (_small, _large) = ([.. small], [.. large]);
+        _scratch = FlatVector.Zeroed(Math.Max(room, sharedRoom));
+        _self = GCHandle.Alloc(this, GCHandleType.Weak);
     }
 
     /// <summary>Frees the scratch memory of an optimizer that was not disposed.</summary>
@@ -54,9 +75,11 @@ public sealed unsafe class Muon : IOptimizer
     public void Step(double learningRateScale, float gradientScale = 1f)
     {
         _rest.Step(learningRateScale, gradientScale);
-        double rate = _configuration.MuonLearningRate * learningRateScale;
-        foreach (Parameter matrix in _matrices)
-            StepMatrix(matrix, rate, gradientScale);
+        _rate = _configuration.MuonLearningRate * learningRateScale;
+        _gradientScale = gradientScale;
+        foreach (HiddenMatrix matrix in _large)
+            StepMatrix(matrix);
+        _pool.Run(_small.Length, &StepSmall, (void*)GCHandle.ToIntPtr(_self));
     }
 
     /// <inheritdoc/>
@@ -66,46 +89,62 @@ public sealed unsafe class Muon : IOptimizer
     public void Dispose()
     {
         _rest.Dispose();
+        foreach (HiddenMatrix matrix in _small)
+            matrix.Pool.Dispose();
         Free();
         GC.SuppressFinalize(this);
     }
 
-    private void StepMatrix(Parameter matrix, double rate, float gradientScale)
+    private static double Cost(Parameter matrix)
     {
+        double side = Math.Min(matrix.Tensor.Rows, matrix.Tensor.Columns);
+        return ((2 * matrix.Tensor.Length) + (side * side)) * side;
+    }
+
+    private static void StepSmall(void* state, int index)
+    {
+        var muon = (Muon)GCHandle.FromIntPtr((nint)state).Target!;
+        muon.StepMatrix(muon._small[index]);
+    }
+
+    private void StepMatrix(HiddenMatrix hidden)
+    {
+        Parameter matrix = hidden.Parameter;
+        WorkerPool pool = hidden.Pool;
         int rows = matrix.Tensor.Rows;
         int columns = matrix.Tensor.Columns;
-        int length = (matrix.Tensor.Length + 15) / 16 * 16;
-        float* x = _scratch;
-        float* next = x + _matrixRoom;
-        float* gram = next + _matrixRoom;
-        float* polynomial = gram + _squareRoom;
+        int length = HiddenMatrix.Padded(matrix.Tensor.Length);
+        int side = Math.Min(rows, columns);
+        float* x = _scratch + hidden.ScratchOffset;
+        float* next = x + length;
+        float* gram = next + length;
+        float* polynomial = gram + HiddenMatrix.Padded(side * side);
 
         NesterovMomentum(
-            matrix.Tensor.Gradient, _rest.FirstMoment + matrix.Offset, x, length, gradientScale, (float)_configuration.MuonMomentum);
+            matrix.Tensor.Gradient, _rest.FirstMoment + matrix.Offset, x, length, _gradientScale, (float)_configuration.MuonMomentum);
         float inverse = (float)(1.0 / (Math.Sqrt(FlatVector.SumOfSquares(x, length)) + 1e-7));
         Scale(x, length, inverse);
 
-        int side = Math.Min(rows, columns);
         for (int i = 0; i < _configuration.NewtonSchulzSteps; i++)
         {
             // The smaller of X·Xᵀ and Xᵀ·X carries the same polynomial, so nothing is transposed.
             if (rows <= columns)
-                Gemm.MultiplyNT(side, side, columns, x, columns, x, columns, gram, side, false, _pool);
+                Gemm.MultiplyNT(side, side, columns, x, columns, x, columns, gram, side, false, pool);
             else
-                Gemm.MultiplyTN(side, side, rows, x, columns, x, columns, gram, side, false, _pool);
-            Gemm.MultiplyNN(side, side, side, gram, side, gram, side, polynomial, side, false, _pool);
+                Gemm.MultiplyTN(side, side, rows, x, columns, x, columns, gram, side, false, pool);
+            Gemm.MultiplyNN(side, side, side, gram, side, gram, side, polynomial, side, false, pool);
             Polynomial(gram, polynomial, side);
             if (rows <= columns)
-                Gemm.MultiplyNN(side, columns, side, polynomial, side, x, columns, next, columns, false, _pool);
+                Gemm.MultiplyNN(side, columns, side, polynomial, side, x, columns, next, columns, false, pool);
             else
-                Gemm.MultiplyNN(rows, side, side, x, columns, polynomial, side, next, columns, false, _pool);
+                Gemm.MultiplyNN(rows, side, side, x, columns, polynomial, side, next, columns, false, pool);
             float* swapped = x;
             x = next;
             next = swapped;
         }
 
-        float keep = (float)(1 - (rate * _configuration.WeightDecay));
-        float step = (float)(rate * Math.Sqrt(Math.Max(1.0, (double)rows / columns)));
+        float keep = (float)(1 - (_rate * _configuration.WeightDecay));
+        float step = (float)(_rate * Math.Sqrt(Math.Max(1.0, (double)rows / columns)));
         Apply(matrix.Tensor.Data, x, matrix.Tensor.Length, keep, step);
     }
 
@@ -155,5 +194,21 @@ public sealed unsafe class Muon : IOptimizer
     {
         NativeMemory.AlignedFree(_scratch);
         _scratch = null;
+        if (_self.IsAllocated)
+            _self.Free();
+    }
+
+    /// <summary>A matrix, where its scratch memory begins, and the threads that orthogonalise it.</summary>
+    private sealed record HiddenMatrix(Parameter Parameter, long ScratchOffset, WorkerPool Pool)
+    {
+        /// <summary>A length rounded up to whole cache lines.</summary>
+        public static int Padded(int length) => (length + 15) / 16 * 16;
+
+        /// <summary>Scratch floats: two of its size and two squares of its shorter side.</summary>
+        public static long Room(Parameter matrix)
+        {
+            int side = Math.Min(matrix.Tensor.Rows, matrix.Tensor.Columns);
+            return 2L * (Padded(matrix.Tensor.Length) + Padded(side * side));
+        }
     }
 }
