@@ -18,7 +18,7 @@ internal sealed class OptionBatch
     /// <summary>The number of examples.</summary>
     public int Count { get; private set; }
 
-    /// <summary>The examples by their number of options; groups without examples are empty.</summary>
+    /// <summary>The examples by their number of options, in increasing order; groups without examples are empty.</summary>
     public IReadOnlyList<OptionGroup> Groups => _groups;
 
     /// <summary>Removes all examples.</summary>
@@ -80,8 +80,10 @@ internal sealed class OptionBatch
                 return _groups[i];
         }
 
+        // In order of K, whatever came first: the order of the groups is the order in which gradients are added.
         var group = new OptionGroup(options);
-        _groups.Add(group);
+        int place = _groups.FindIndex(g => g.Options > options);
+        _groups.Insert(place < 0 ? _groups.Count : place, group);
         return group;
     }
 }
