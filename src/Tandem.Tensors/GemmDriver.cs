@@ -12,19 +12,40 @@ internal static unsafe class GemmDriver<TKernel>
     // Rows up to which each chunk packs the panels of B that it needs itself, instead of all threads packing first.
     private const int DirectRows = 64;
 
-    // The largest packed block, in columns of B (rows of A) and in floats.
+    // The largest block of B packed at once, in columns and in floats.
     private const int BlockWidth = 4096;
     private const int BlockFloats = 1 << 18;
+
+    // A block of B smaller than this is packed by the calling thread.
+    private const int PackingThreshold = 8192;
+    private const int PackDepth = 64;
+
+    // Strips that are packed side by side would start in the same set of the first-level cache without it.
+    private const int StripPadding = 16;
 
     private const int TilesPerRowBlock = 16;
     private const int WantedChunks = 16;
 
+    // Rows plus columns of a region whose strips of A and B fit a second-level cache of 512 KiB with room to spare.
+    private const int RegionWidth = 384;
+    private static readonly int[] s_splits = [1, 2, 3, 4, 6, 8];
+
     public static void Multiply(in GemmProblem problem, WorkerPool pool)
     {
-        if (problem.M <= DirectRows && (problem.AStep == 1 || problem.K <= Gemm.ChunkDepth))
-            MultiplyDirectly(problem, pool);
+        if (problem.AStep == 1)
+        {
+            if (problem.M <= DirectRows)
+                MultiplyDirectly(problem, pool);
+            else
+                MultiplyRows(problem, pool);
+        }
         else
-            MultiplyBlocked(problem, pool);
+        {
+            if (problem.M <= 2 * TKernel.Rows && problem.K <= Gemm.ChunkDepth)
+                MultiplyDirectly(problem, pool);
+            else
+                MultiplyRegions(problem, pool);
+        }
     }
 
     private static int Panels(int columns) => (columns + TKernel.Columns - 1) / TKernel.Columns;
@@ -57,7 +78,7 @@ internal static unsafe class GemmDriver<TKernel>
 
         // Rows of B are read in place when few tiles use them.
         bool inPlace = p.BColumn == 1 && columns == TKernel.Columns && p.M <= 2 * TKernel.Rows;
-        float* scratch = inPlace ? null : GemmScratch.Current.Panel((long)Gemm.ChunkDepth * TKernel.Columns);
+        float* scratch = inPlace ? null : GemmScratch.Current.StripsB((long)Gemm.ChunkDepth * TKernel.Columns);
         for (int start = 0; start < p.K; start += Gemm.ChunkDepth)
         {
             int depth = Math.Min(Gemm.ChunkDepth, p.K - start);
@@ -105,106 +126,68 @@ internal static unsafe class GemmDriver<TKernel>
         }
     }
 
-    // Many rows: all threads pack a block of B (and of A when its rows do not run along k), then all threads compute
-    // the part of C that needs no other block.
-    private static void MultiplyBlocked(in GemmProblem problem, WorkerPool pool)
+    // Many rows of A, which run along k: all threads pack a block of B, then each takes blocks of rows.
+    private static void MultiplyRows(in GemmProblem problem, WorkerPool pool)
     {
-        bool packA = problem.AStep != 1;
         int blockN = Math.Min(problem.N, BlockWidth);
-        int blockM = packA ? Math.Min(problem.M, BlockWidth) : problem.M;
         long width = Panels(blockN) * (long)TKernel.Columns;
-        long height = packA ? Tiles(blockM) * (long)TKernel.Rows : 0;
-        long affordable = BlockFloats / (width + height) / Gemm.ChunkDepth;
-        int blockK = (int)Math.Min(problem.K, Math.Max(affordable, 1) * Gemm.ChunkDepth);
-
-        GemmScratch scratch = GemmScratch.Current;
-        var block = new Block
-        {
-            Problem = problem,
-            PackedB = scratch.BlockB(width * blockK),
-            PackedA = packA ? scratch.BlockA((height * blockK) + 8) : null,
-        };
+        int blockK = (int)Math.Min(problem.K, Math.Max(BlockFloats / width / Gemm.ChunkDepth, 1) * Gemm.ChunkDepth);
+        var block = new RowsState { Problem = problem, PanelStride = ((nint)blockK * TKernel.Columns) + StripPadding };
+        block.PackedB = GemmScratch.Current.Shared(Panels(blockN) * block.PanelStride);
         for (int column = 0; column < problem.N; column += blockN)
         {
-            for (int depth = 0; depth < problem.K; depth += blockK)
+            for (int start = 0; start < problem.K; start += blockK)
             {
-                for (int row = 0; row < problem.M; row += blockM)
+                (block.Column, block.Columns) = (column, Math.Min(blockN, problem.N - column));
+                (block.Start, block.Depth) = (start, Math.Min(blockK, problem.K - start));
+                int panels = Panels(block.Columns);
+                int packChunks = problem.BColumn == 1 ? (block.Depth + PackDepth - 1) / PackDepth : panels;
+                if (block.Depth * width < PackingThreshold)
                 {
-                    block.Column = column;
-                    block.Columns = Math.Min(blockN, problem.N - column);
-                    block.Start = depth;
-                    block.Depth = Math.Min(blockK, problem.K - depth);
-                    block.Row = row;
-                    block.Rows = Math.Min(blockM, problem.M - row);
-                    RunBlock(&block, pool);
+                    for (int chunk = 0; chunk < packChunks; chunk++)
+                        PackChunk(&block, chunk);
                 }
+                else
+                {
+                    pool.Run(packChunks, &PackChunk, &block);
+                }
+
+                block.RowBlocks = (Tiles(problem.M) + TilesPerRowBlock - 1) / TilesPerRowBlock;
+                block.PanelGroups = Math.Min(panels, (WantedChunks + block.RowBlocks - 1) / block.RowBlocks);
+                pool.Run(block.RowBlocks * block.PanelGroups, &RowsChunk, &block);
             }
         }
     }
 
-    private static void RunBlock(Block* block, WorkerPool pool)
-    {
-        // B in place: chunks of rows along k. B transposed: one chunk is one panel.
-        bool alongK = block->Problem.BColumn == 1;
-        block->PackDepth = 64;
-        int slices = (block->Depth + block->PackDepth - 1) / block->PackDepth;
-        block->PackChunksA = block->PackedA != null ? slices : 0;
-        int packChunksB = block->Row > 0 ? 0 : alongK ? slices : Panels(block->Columns);
-        pool.Run(block->PackChunksA + packChunksB, &PackChunk, block);
-
-        int tiles = Tiles(block->Rows), panels = Panels(block->Columns);
-        block->RowBlocks = (tiles + TilesPerRowBlock - 1) / TilesPerRowBlock;
-        block->PanelGroups = Math.Min(panels, (WantedChunks + block->RowBlocks - 1) / block->RowBlocks);
-        pool.Run(block->RowBlocks * block->PanelGroups, &ComputeChunk, block);
-    }
-
+    // B in place: a chunk is a slice of k. B transposed: a chunk is a panel.
     private static void PackChunk(void* state, int chunk)
     {
-        Block* block = (Block*)state;
+        RowsState* block = (RowsState*)state;
         ref readonly GemmProblem p = ref block->Problem;
-        if (chunk < block->PackChunksA)
-        {
-            int from = chunk * block->PackDepth;
-            int depth = Math.Min(block->PackDepth, block->Depth - from);
-            float* a = p.A + (block->Row * p.ARow) + ((block->Start + from) * p.AStep);
-            float* to = block->PackedA + ((nint)from * TKernel.Rows);
-            GemmPacking.PackTiles(a, p.AStep, depth, block->Rows, TKernel.Rows, to, (nint)block->Depth * TKernel.Rows);
-            return;
-        }
-
-        chunk -= block->PackChunksA;
         int width = TKernel.Columns;
         if (p.BColumn == 1)
         {
-            int from = chunk * block->PackDepth;
-            int depth = Math.Min(block->PackDepth, block->Depth - from);
-            for (int panel = 0; panel < Panels(block->Columns); panel++)
-            {
-                int column = panel * width;
-                float* b = p.B + ((block->Start + from) * p.BStep) + block->Column + column;
-                float* to = block->PackedB + (((nint)panel * block->Depth) + from) * width;
-                GemmPacking.PackPanel(b, p.BStep, 1, depth, Math.Min(width, block->Columns - column), width, to);
-            }
+            int from = chunk * PackDepth;
+            int depth = Math.Min(PackDepth, block->Depth - from);
+            float* b = p.B + ((block->Start + from) * p.BStep) + block->Column;
+            GemmPacking.PackStrips(b, p.BStep, depth, block->Columns, width, block->PackedB + ((nint)from * width), block->PanelStride);
         }
         else
         {
             int column = chunk * width;
             float* b = p.B + (block->Start * p.BStep) + ((block->Column + column) * p.BColumn);
-            float* to = block->PackedB + ((nint)chunk * block->Depth * width);
+            float* to = block->PackedB + (chunk * block->PanelStride);
             GemmPacking.PackPanel(b, p.BStep, p.BColumn, block->Depth, Math.Min(width, block->Columns - column), width, to);
         }
     }
 
-    private static void ComputeChunk(void* state, int chunk)
+    private static void RowsChunk(void* state, int chunk)
     {
-        Block* block = (Block*)state;
+        RowsState* block = (RowsState*)state;
         ref readonly GemmProblem p = ref block->Problem;
         (int rowBlock, int group) = (chunk / block->PanelGroups, chunk % block->PanelGroups);
-        int tiles = Tiles(block->Rows), panels = Panels(block->Columns);
-        int firstTile = (int)((long)tiles * rowBlock / block->RowBlocks);
-        int lastTile = (int)((long)tiles * (rowBlock + 1) / block->RowBlocks);
-        int firstPanel = panels * group / block->PanelGroups;
-        int lastPanel = panels * (group + 1) / block->PanelGroups;
+        (int firstTile, int lastTile) = Share(Tiles(p.M), rowBlock, block->RowBlocks);
+        (int firstPanel, int lastPanel) = Share(Panels(block->Columns), group, block->PanelGroups);
         for (int from = 0; from < block->Depth; from += Gemm.ChunkDepth)
         {
             int depth = Math.Min(Gemm.ChunkDepth, block->Depth - from);
@@ -213,36 +196,111 @@ internal static unsafe class GemmDriver<TKernel>
             {
                 int column = panel * TKernel.Columns;
                 int columns = Math.Min(TKernel.Columns, block->Columns - column);
-                float* b = block->PackedB + ((((nint)panel * block->Depth) + from) * TKernel.Columns);
+                float* b = block->PackedB + (panel * block->PanelStride) + ((nint)from * TKernel.Columns);
                 for (int tile = firstTile; tile < lastTile; tile++)
                 {
                     int row = tile * TKernel.Rows;
-                    int rows = Math.Min(TKernel.Rows, block->Rows - row);
-                    float* c = p.C + ((block->Row + row) * p.Ldc) + block->Column + column;
-                    float* a;
-                    nint aRow, aStep;
-                    if (block->PackedA == null)
-                    {
-                        a = p.A + ((block->Row + row) * p.ARow) + block->Start + from;
-                        (aRow, aStep) = (p.ARow, 1);
-                    }
-                    else
-                    {
-                        a = block->PackedA + ((((nint)tile * block->Depth) + from) * TKernel.Rows);
-                        (aRow, aStep) = (1, TKernel.Rows);
-                    }
-
-                    WriteTile(rows, columns, depth, a, aRow, aStep, b, TKernel.Columns, c, p.Ldc, accumulate);
+                    int rows = Math.Min(TKernel.Rows, p.M - row);
+                    float* a = p.A + (row * p.ARow) + block->Start + from;
+                    float* c = p.C + (row * p.Ldc) + block->Column + column;
+                    WriteTile(rows, columns, depth, a, p.ARow, 1, b, TKernel.Columns, c, p.Ldc, accumulate);
                 }
             }
         }
     }
 
-    private struct Block
+    // A is read across k, as in gradients of weights: C is small and k long. A chunk is a region of C over the whole of
+    // k; it packs its strips of A and B for itself, so that they stay in its core's cache and nobody waits between
+    // slices of k. The regions depend on the number of threads; the sums do not.
+    private static void MultiplyRegions(in GemmProblem problem, WorkerPool pool)
+    {
+        int threads = (long)problem.M * problem.N * problem.K < ThreadingThreshold ? 1 : pool.Threads;
+        var state = new RegionsState { Problem = problem };
+        ChooseRegions(problem.M, problem.N, threads, out state.Down, out state.Across);
+        int chunks = state.Down * state.Across;
+        if (threads > 1)
+        {
+            pool.Run(chunks, &RegionChunk, &state);
+        }
+        else
+        {
+            for (int chunk = 0; chunk < chunks; chunk++)
+                RegionChunk(&state, chunk);
+        }
+    }
+
+    // The grid with the least estimated time per step of k: rounds of regions, each its multiply-adds (16 per cycle) and
+    // its packing (4 floats per cycle); a region whose strips outgrow the second-level cache is dearer.
+    private static void ChooseRegions(int m, int n, int threads, out int down, out int across)
+    {
+        (down, across) = (1, 1);
+        double least = double.PositiveInfinity;
+        int tiles = Tiles(m), panels = Panels(n);
+        for (int i = 0; i < s_splits.Length; i++)
+        {
+            int rows = Math.Min(tiles, s_splits[i] * ((m + RegionWidth - 1) / RegionWidth));
+            double height = (double)((tiles + rows - 1) / rows) * TKernel.Rows;
+            for (int j = 0; j < s_splits.Length; j++)
+            {
+                int columns = Math.Min(panels, s_splits[j] * ((n + RegionWidth - 1) / RegionWidth));
+                double width = (double)((panels + columns - 1) / columns) * TKernel.Columns;
+                double rounds = (((long)rows * columns) + threads - 1) / threads;
+                double cost = rounds * ((height * width / 16) + ((height + width) / 4)) * (height + width > RegionWidth ? 1.15 : 1);
+                if (cost < least)
+                    (least, down, across) = (cost, rows, columns);
+            }
+        }
+    }
+
+    private static void RegionChunk(void* state, int chunk)
+    {
+        RegionsState* region = (RegionsState*)state;
+        ref readonly GemmProblem p = ref region->Problem;
+        (int firstTile, int lastTile) = Share(Tiles(p.M), chunk / region->Across, region->Down);
+        (int firstPanel, int lastPanel) = Share(Panels(p.N), chunk % region->Across, region->Across);
+        int firstRow = firstTile * TKernel.Rows, rows = Math.Min(p.M, lastTile * TKernel.Rows) - firstRow;
+        int firstColumn = firstPanel * TKernel.Columns, columns = Math.Min(p.N, lastPanel * TKernel.Columns) - firstColumn;
+        int deepest = Math.Min(Gemm.ChunkDepth, p.K);
+        nint tileStride = ((nint)deepest * TKernel.Rows) + StripPadding, panelStride = ((nint)deepest * TKernel.Columns) + StripPadding;
+        float* packedA = GemmScratch.Current.StripsA((lastTile - firstTile) * tileStride);
+        float* packedB = GemmScratch.Current.StripsB((lastPanel - firstPanel) * panelStride);
+        for (int start = 0; start < p.K; start += Gemm.ChunkDepth)
+        {
+            int depth = Math.Min(Gemm.ChunkDepth, p.K - start);
+            bool accumulate = p.Accumulate || start > 0;
+            GemmPacking.PackStrips(p.A + firstRow + (start * p.AStep), p.AStep, depth, rows, TKernel.Rows, packedA, tileStride);
+            GemmPacking.PackStrips(p.B + firstColumn + (start * p.BStep), p.BStep, depth, columns, TKernel.Columns, packedB, panelStride);
+            for (int column = 0; column < columns; column += TKernel.Columns)
+            {
+                float* b = packedB + (column / TKernel.Columns * panelStride);
+                float* c = p.C + (firstRow * p.Ldc) + firstColumn + column;
+                float* a = packedA;
+                for (int row = 0; row < rows; row += TKernel.Rows)
+                {
+                    WriteTile(
+                        Math.Min(TKernel.Rows, rows - row), Math.Min(TKernel.Columns, columns - column), depth, a, 1, TKernel.Rows, b,
+                        TKernel.Columns, c, p.Ldc, accumulate);
+                    a += tileStride;
+                    c += TKernel.Rows * p.Ldc;
+                }
+            }
+        }
+    }
+
+    private static (int First, int Last) Share(int count, int part, int parts) =>
+        ((int)((long)count * part / parts), (int)((long)count * (part + 1) / parts));
+
+    private struct RowsState
     {
         public GemmProblem Problem;
-        public float* PackedA, PackedB;
-        public int Column, Columns, Start, Depth, Row, Rows;
-        public int PackDepth, PackChunksA, RowBlocks, PanelGroups;
+        public float* PackedB;
+        public nint PanelStride;
+        public int Column, Columns, Start, Depth, RowBlocks, PanelGroups;
+    }
+
+    private struct RegionsState
+    {
+        public GemmProblem Problem;
+        public int Down, Across;
     }
 }

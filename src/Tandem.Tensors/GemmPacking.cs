@@ -8,6 +8,8 @@ namespace Tandem.Tensors;
 /// <summary>Copies of matrix blocks in the order in which the kernels read them.</summary>
 internal static unsafe class GemmPacking
 {
+    private const int StripsAtOnce = 16;
+
     /// <summary>
     /// Packs a panel of B: to[k·width + j] = b[k·rowStride + j·columnStride]. Columns from <paramref name="columns"/> to
     /// <paramref name="width"/> become zero.
@@ -17,15 +19,7 @@ internal static unsafe class GemmPacking
     {
         if (columnStride == 1)
         {
-            for (int k = 0; k < depth; k++)
-            {
-                CopyRow(b, columns, to);
-                if (columns < width)
-                    new Span<float>(to + columns, width - columns).Clear();
-                b += rowStride;
-                to += width;
-            }
-
+            PackStrips(b, rowStride, depth, columns, width, to, 0);
             return;
         }
 
@@ -54,31 +48,93 @@ internal static unsafe class GemmPacking
     }
 
     /// <summary>
-    /// Packs tiles of A from a matrix whose rows run along k: tile t gets to[t·tileStride + k·width + i] =
-    /// a[k·stride + t·width + i]. The last tile may be narrower; its missing places stay as they are.
+    /// Packs strips of a matrix that is read along its rows: column c = t·width + i of row k goes to
+    /// to[t·stripStride + k·width + i]. What the last strip lacks in columns becomes zero.
     /// </summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void PackTiles(float* a, nint stride, int depth, int rows, int width, float* to, nint tileStride)
+    public static void PackStrips(float* from, nint stride, int depth, int columns, int width, float* to, nint stripStride)
     {
-        for (int k = 0; k < depth; k++)
-        {
-            float* target = to + ((nint)k * width);
-            int i = 0;
+        // Each strip is written to a page of its own: few at a time, for the sake of the first-level TLB.
+        int most = StripsAtOnce * width;
+        for (; columns > most; columns -= most, from += most, to += StripsAtOnce * stripStride)
+            PackFewStrips(from, stride, depth, most, width, to, stripStride);
+        PackFewStrips(from, stride, depth, columns, width, to, stripStride);
+    }
 
-            // 6 floats are copied as 8: the two that are too many are overwritten by the next step of k, except in the
-            // last step, where they could belong to another thread.
-            if (width == 6 && k + 1 < depth)
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void PackFewStrips(float* from, nint stride, int depth, int columns, int width, float* to, nint stripStride)
+    {
+        int packed = width == 6 && Avx2.IsSupported ? PackSixWideStrips(from, stride, depth, columns, to, stripStride) : 0;
+        from += packed * stride;
+        to += (nint)packed * width;
+        for (int k = packed; k < depth; k++)
+        {
+            float* target = to;
+            int c = 0;
+            if (width == 16)
             {
-                for (; i + 8 <= rows; i += 6, target += tileStride)
-                    Vector256.Load(a + i).Store(target);
+                for (; c + 16 <= columns; c += 16, target += stripStride)
+                {
+                    Vector256.Load(from + c).Store(target);
+                    Vector256.Load(from + c + 8).Store(target + 8);
+                }
             }
 
-            for (; i + width <= rows; i += width, target += tileStride)
-                CopyRow(a + i, width, target);
-            if (i < rows)
-                CopyRow(a + i, rows - i, target);
-            a += stride;
+            for (; c + width <= columns; c += width, target += stripStride)
+                CopyRow(from + c, width, target);
+            if (c < columns)
+            {
+                CopyRow(from + c, columns - c, target);
+                new Span<float>(target + (columns - c), width - (columns - c)).Clear();
+            }
+
+            from += stride;
+            to += width;
         }
+    }
+
+    // Four rows of six floats are three whole vectors: no store crosses a cache line. Returns how many rows were packed.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static int PackSixWideStrips(float* from, nint stride, int depth, int columns, float* to, nint stripStride)
+    {
+        int k = 0;
+        for (; k + 4 <= depth; k += 4)
+        {
+            float* row = from;
+            float* target = to;
+            int c = 0;
+            for (; c + 8 <= columns; c += 6, target += stripStride, row += 6)
+            {
+                StoreFourRowsOfSix(
+                    Vector256.Load(row), Vector256.Load(row + stride), Vector256.Load(row + (2 * stride)),
+                    Vector256.Load(row + (3 * stride)), target);
+            }
+
+            for (; c < columns; c += 6, target += stripStride, row += 6)
+            {
+                Vector256<float> mask = Vector256.LessThan(Vector256<int>.Indices, Vector256.Create(columns - c)).AsSingle();
+                StoreFourRowsOfSix(
+                    Avx.MaskLoad(row, mask), Avx.MaskLoad(row + stride, mask), Avx.MaskLoad(row + (2 * stride), mask),
+                    Avx.MaskLoad(row + (3 * stride), mask), target);
+            }
+
+            from += 4 * stride;
+            to += 24;
+        }
+
+        return k;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void StoreFourRowsOfSix(
+        Vector256<float> r0, Vector256<float> r1, Vector256<float> r2, Vector256<float> r3, float* target)
+    {
+        Vector256<int> toEnd = Vector256.Create(0, 0, 0, 0, 0, 0, 0, 1);
+        Vector256<int> fromThird = Vector256.Create(2, 3, 4, 5, 0, 0, 0, 0);
+        Vector256<int> fromFifth = Vector256.Create(4, 5, 0, 0, 0, 0, 0, 0);
+        Vector256<int> toThird = Vector256.Create(0, 0, 0, 1, 2, 3, 4, 5);
+        Avx.Blend(r0, Avx2.PermuteVar8x32(r1, toEnd), 0b1100_0000).Store(target);
+        Avx.InsertVector128(Avx2.PermuteVar8x32(r1, fromThird), r2.GetLower(), 1).Store(target + 8);
+        Avx.Blend(Avx2.PermuteVar8x32(r2, fromFifth), Avx2.PermuteVar8x32(r3, toThird), 0b1111_1100).Store(target + 16);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -151,14 +207,14 @@ internal sealed unsafe class GemmScratch
     /// <summary>The calling thread's scratch.</summary>
     public static GemmScratch Current => s_current ??= new GemmScratch();
 
-    /// <summary>A panel that one chunk packs for itself.</summary>
-    public float* Panel(long floats) => Reserve(0, floats);
+    /// <summary>Strips of A that one chunk packs for itself.</summary>
+    public float* StripsA(long floats) => Reserve(0, floats);
 
-    /// <summary>The packed block of A that all threads read.</summary>
-    public float* BlockA(long floats) => Reserve(1, floats);
+    /// <summary>Strips of B that one chunk packs for itself.</summary>
+    public float* StripsB(long floats) => Reserve(1, floats);
 
     /// <summary>The packed block of B that all threads read.</summary>
-    public float* BlockB(long floats) => Reserve(2, floats);
+    public float* Shared(long floats) => Reserve(2, floats);
 
     private float* Reserve(int slot, long floats)
     {
