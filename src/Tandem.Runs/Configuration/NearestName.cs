@@ -5,9 +5,9 @@ public static class NearestName
 {
     /// <summary>
     /// The candidate with the least edit distance to <paramref name="name"/>, or null when none is close
-    /// (more than a third of the letters differ, and more than two).
+    /// (more than a third of the letters differ, and more than two) and none begins with it.
     /// </summary>
-    public static string? Find(string name, IEnumerable<string> candidates)
+    public static string? Find(string name, IReadOnlyCollection<string> candidates)
     {
         string? best = null;
         int bestDistance = int.MaxValue;
@@ -19,7 +19,7 @@ public static class NearestName
                 (best, bestDistance) = (candidate, distance);
         }
 
-        return best;
+        return best ?? candidates.FirstOrDefault(c => name.Length >= 3 && c.StartsWith(name, StringComparison.OrdinalIgnoreCase));
     }
 
     /// <summary>

@@ -73,7 +73,7 @@ internal sealed class RecipeParser
         catch (YamlException e)
         {
             throw new UserFaultException(
-                $"{place(e.Start)}: this is not valid YAML: {OneLine(e.InnerException?.Message ?? e.Message)}.",
+                $"{place(e.End)}: this is not valid YAML: {OneLine(e.InnerException?.Message ?? e.Message)}.",
                 "Correct the syntax at this place.", FaultKind.Usage, e);
         }
     }

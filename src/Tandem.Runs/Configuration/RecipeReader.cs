@@ -61,7 +61,7 @@ public static class RecipeReader
             .Order(StringComparer.Ordinal)];
         string list = present.Length == 0 ? "the folder holds no recipes" : "present: " + string.Join(", ", present);
         string wanted = Path.GetFileNameWithoutExtension(path);
-        string? nearest = NearestName.Find(wanted, present.Select(p => Path.GetFileNameWithoutExtension(p)));
+        string? nearest = NearestName.Find(wanted, [.. present.Select(p => Path.GetFileNameWithoutExtension(p))]);
         string remedy = nearest is null
             ? "Name one that is present."
             : $"Did you mean '{present.First(p => Path.GetFileNameWithoutExtension(p) == nearest)}'?";

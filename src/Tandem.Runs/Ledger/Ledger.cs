@@ -5,8 +5,8 @@ using Tandem.Tensors;
 namespace Tandem.Runs;
 
 /// <summary>
-/// The run's record of results, <c>ledger.db</c> (SQLite). Every write is one transaction that is on disk when the call
-/// returns. A rollback journal is used rather than a write-ahead log, because the latter needs shared memory and so does
+/// The run's record of results, <c>ledger.db</c> (SQLite). Every write is one transaction: it survives the process, and
+/// a power loss can undo at most the last one, whole. A rollback journal is used rather than a write-ahead log, because the latter needs shared memory and so does
 /// not work on the network file systems of clusters. Thread-safe.
 /// </summary>
 public sealed partial class Ledger : IDisposable
@@ -18,6 +18,7 @@ public sealed partial class Ledger : IDisposable
     private readonly SqliteConnection _connection;
     private readonly DurableOperations _operations;
     private readonly string _path;
+    private SqliteTransaction? _current;
 
     private Ledger(SqliteConnection connection, string path, DurableOperations operations)
     {
@@ -124,8 +125,9 @@ public sealed partial class Ledger : IDisposable
             {
                 connection.Open();
                 ledger.Execute("PRAGMA journal_mode = DELETE");
-                // EXTRA also flushes the folder after the journal is deleted, which is what commits.
-                ledger.Execute("PRAGMA synchronous = EXTRA");
+                // EXTRA would also flush the folder after a commit; without it a power loss may undo the last commit,
+                // whole, and its stage is computed again.
+                ledger.Execute("PRAGMA synchronous = FULL");
                 string check = ledger.Read("PRAGMA quick_check(1)", r => r.GetString(0)).First();
                 if (check != "ok")
                     throw ledger.Damaged(check.ReplaceLineEndings(" "), null);
@@ -184,8 +186,6 @@ public sealed partial class Ledger : IDisposable
             });
         }
     }
-
-    private SqliteTransaction? _current;
 
     private void Execute(string sql, params (string Name, object? Value)[] parameters)
     {
