@@ -39,6 +39,7 @@ internal static unsafe class Lanes
     }
 
     /// <summary>destination[i] = or += source[i].</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Copy(float* source, float* destination, long count, bool accumulate)
     {
         if (!accumulate)

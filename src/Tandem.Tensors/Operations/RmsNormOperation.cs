@@ -92,48 +92,16 @@ internal sealed unsafe class RmsNormOperation : Operation
             float* x = work.X + ((long)i * columns);
             float* dy = work.OutputGradient + ((long)i * columns);
             float s = work.Inverses[i];
-            Vector256<float> low = Vector256<float>.Zero, high = Vector256<float>.Zero;
-            Vector256<float> wide = Vector256.Create(s);
-            int j = 0;
-            for (; j + 16 <= columns; j += 16)
-            {
-                Vector256<float> lowProduct = Vector256.Load(dy + j) * Vector256.Load(x + j);
-                Vector256<float> highProduct = Vector256.Load(dy + j + 8) * Vector256.Load(x + j + 8);
-                low = Vector256.FusedMultiplyAdd(lowProduct, Vector256.Load(weight + j), low);
-                high = Vector256.FusedMultiplyAdd(highProduct, Vector256.Load(weight + j + 8), high);
-                if (partial != null)
-                {
-                    Vector256.Store(Vector256.FusedMultiplyAdd(lowProduct, wide, Vector256.Load(partial + j)), partial + j);
-                    Vector256.Store(
-                        Vector256.FusedMultiplyAdd(highProduct, wide, Vector256.Load(partial + j + 8)), partial + j + 8);
-                }
-            }
-
-            for (int part = 0; j < columns; part++)
-            {
-                int count = Math.Min(8, columns - j);
-                Vector256<float> product = Lanes.LoadPart(dy + j, count) * Lanes.LoadPart(x + j, count);
-                Vector256<float> w = Lanes.LoadPart(weight + j, count);
-                if (part == 0)
-                    low = Vector256.FusedMultiplyAdd(product, w, low);
-                else
-                    high = Vector256.FusedMultiplyAdd(product, w, high);
-                if (partial != null)
-                {
-                    Lanes.StorePart(
-                        Vector256.FusedMultiplyAdd(product, wide, Lanes.LoadPart(partial + j, count)), partial + j, count);
-                }
-
-                j += count;
-            }
-
+            float sum = columns % VectorMath.Lanes == 0
+                ? WholeRow(x, dy, weight, partial, columns, s)
+                : AnyRow(x, dy, weight, partial, columns, s);
             if (work.InputGradient == null)
                 continue;
             float* dx = work.InputGradient + ((long)i * columns);
-            float common = -(s * s * s * (VectorMath.SumLanes(low, high) / columns));
-            Vector256<float> wideCommon = Vector256.Create(common);
+            float common = -(s * s * s * (sum / columns));
+            Vector256<float> wide = Vector256.Create(s), wideCommon = Vector256.Create(common);
             bool accumulate = work.Accumulate;
-            j = 0;
+            int j = 0;
             for (; j + 8 <= columns; j += 8)
             {
                 Vector256<float> value = Vector256.FusedMultiplyAdd(
@@ -147,6 +115,48 @@ internal sealed unsafe class RmsNormOperation : Operation
                 dx[j] = accumulate ? dx[j] + value : value;
             }
         }
+    }
+
+    /// <summary>Σ dy·x·w of a row; partial += dy·x·s. For rows of whole groups of lanes.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static float WholeRow(float* x, float* dy, float* weight, float* partial, int columns, float s)
+    {
+        Vector256<float> low = Vector256<float>.Zero, high = Vector256<float>.Zero, wide = Vector256.Create(s);
+        for (int j = 0; j < columns; j += 16)
+        {
+            Vector256<float> lowProduct = Vector256.Load(dy + j) * Vector256.Load(x + j);
+            Vector256<float> highProduct = Vector256.Load(dy + j + 8) * Vector256.Load(x + j + 8);
+            low = Vector256.FusedMultiplyAdd(lowProduct, Vector256.Load(weight + j), low);
+            high = Vector256.FusedMultiplyAdd(highProduct, Vector256.Load(weight + j + 8), high);
+            if (partial != null)
+            {
+                Vector256.Store(Vector256.FusedMultiplyAdd(lowProduct, wide, Vector256.Load(partial + j)), partial + j);
+                Vector256.Store(
+                    Vector256.FusedMultiplyAdd(highProduct, wide, Vector256.Load(partial + j + 8)), partial + j + 8);
+            }
+        }
+
+        return VectorMath.SumLanes(low, high);
+    }
+
+    /// <summary>As <see cref="WholeRow"/> for any number of columns.</summary>
+    private static float AnyRow(float* x, float* dy, float* weight, float* partial, int columns, float s)
+    {
+        Vector256<float> low = Vector256<float>.Zero, high = Vector256<float>.Zero, wide = Vector256.Create(s);
+        for (int j = 0; j < columns; j += 8)
+        {
+            int count = Math.Min(8, columns - j);
+            Vector256<float> product = Lanes.LoadPart(dy + j, count) * Lanes.LoadPart(x + j, count);
+            Vector256<float> w = Lanes.LoadPart(weight + j, count);
+            if (j % VectorMath.Lanes == 0)
+                low = Vector256.FusedMultiplyAdd(product, w, low);
+            else
+                high = Vector256.FusedMultiplyAdd(product, w, high);
+            if (partial != null)
+                Lanes.StorePart(Vector256.FusedMultiplyAdd(product, wide, Lanes.LoadPart(partial + j, count)), partial + j, count);
+        }
+
+        return VectorMath.SumLanes(low, high);
     }
 
     private struct Work

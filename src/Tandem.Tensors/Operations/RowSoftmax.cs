@@ -10,33 +10,28 @@ internal static unsafe class RowSoftmax
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Statistics(float* logits, int count, out float largest, out float sum)
     {
-        Vector256<float> peak = Vector256.Create(float.NegativeInfinity);
-        int j = 0;
-        for (; j + 8 <= count; j += 8)
+        int whole = count / VectorMath.Lanes * VectorMath.Lanes;
+        Vector256<float> tailLow = Vector256.Create(float.NegativeInfinity), tailHigh = tailLow;
+        if (whole < count)
+        {
+            tailLow = Lanes.LoadPart(logits + whole, Math.Min(count - whole, 8), float.NegativeInfinity);
+            tailHigh = Lanes.LoadPart(logits + whole + 8, count - whole - 8, float.NegativeInfinity);
+        }
+
+        Vector256<float> peak = Vector256.MaxNative(tailLow, tailHigh);
+        for (int j = 0; j < whole; j += 8)
             peak = Vector256.MaxNative(peak, Vector256.Load(logits + j));
-        if (j < count)
-            peak = Vector256.MaxNative(peak, Lanes.LoadPart(logits + j, count - j, float.NegativeInfinity));
         largest = Lanes.Largest(peak);
         Vector256<float> shift = Vector256.Create(largest);
         Vector256<float> low = Vector256<float>.Zero, high = Vector256<float>.Zero;
-        for (j = 0; j + 16 <= count; j += 16)
+        for (int j = 0; j < whole; j += 16)
         {
             low += VectorMath.Exp(Vector256.Load(logits + j) - shift);
             high += VectorMath.Exp(Vector256.Load(logits + j + 8) - shift);
         }
 
-        if (j + 8 <= count)
-        {
-            low += VectorMath.Exp(Vector256.Load(logits + j) - shift);
-            j += 8;
-            if (j < count)
-                high += VectorMath.Exp(Lanes.LoadPart(logits + j, count - j, float.NegativeInfinity) - shift);
-        }
-        else if (j < count)
-        {
-            low += VectorMath.Exp(Lanes.LoadPart(logits + j, count - j, float.NegativeInfinity) - shift);
-        }
-
+        low += VectorMath.Exp(tailLow - shift);
+        high += VectorMath.Exp(tailHigh - shift);
         sum = VectorMath.SumLanes(low, high);
     }
 
@@ -48,25 +43,33 @@ internal static unsafe class RowSoftmax
     {
         Vector256<float> shift = Vector256.Create(largest), scale = Vector256.Create(factor);
         Vector256<float> targetScale = Vector256.Create(-targetFactor);
-        for (int j = 0; j < count; j += 8)
+        int j = 0;
+        for (; j + 8 <= count; j += 8)
         {
-            int part = count - j;
-            bool whole = part >= 8;
-            Vector256<float> z = whole ? Vector256.Load(logits + j) : Lanes.LoadPart(logits + j, part);
-            Vector256<float> value = VectorMath.Exp(z - shift) * scale;
+            Vector256<float> value = VectorMath.Exp(Vector256.Load(logits + j) - shift) * scale;
             if (targets != null)
-            {
-                Vector256<float> t = whole ? Vector256.Load(targets + j) : Lanes.LoadPart(targets + j, part);
-                value = Vector256.FusedMultiplyAdd(t, targetScale, value);
-            }
-
-            if (accumulate)
-                value += whole ? Vector256.Load(gradient + j) : Lanes.LoadPart(gradient + j, part);
-            if (whole)
-                Vector256.Store(value, gradient + j);
-            else
-                Lanes.StorePart(value, gradient + j, part);
+                value = Vector256.FusedMultiplyAdd(Vector256.Load(targets + j), targetScale, value);
+            Vector256.Store(accumulate ? value + Vector256.Load(gradient + j) : value, gradient + j);
         }
+
+        if (j < count)
+        {
+            GradientTail(
+                logits + j, count - j, shift, scale, targets == null ? null : targets + j, targetScale, gradient + j,
+                accumulate);
+        }
+    }
+
+    // Apart, because calls in a method make the compiler keep vectors of its loops in memory.
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static void GradientTail(
+        float* logits, int count, Vector256<float> shift, Vector256<float> scale, float* targets,
+        Vector256<float> targetScale, float* gradient, bool accumulate)
+    {
+        Vector256<float> value = VectorMath.Exp(Lanes.LoadPart(logits, count) - shift) * scale;
+        if (targets != null)
+            value = Vector256.FusedMultiplyAdd(Lanes.LoadPart(targets, count), targetScale, value);
+        Lanes.StorePart(accumulate ? value + Lanes.LoadPart(gradient, count) : value, gradient, count);
     }
 
     /// <summary>log softmax(logits[i])[targets[i]]; 0 for an ignored target.</summary>

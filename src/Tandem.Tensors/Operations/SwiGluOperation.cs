@@ -54,10 +54,15 @@ internal sealed unsafe class SwiGluOperation : Operation
         }
 
         if (i < end)
-        {
-            Vector256<float> g = Lanes.LoadPart(gate + i, end - i);
-            Lanes.StorePart(g * VectorMath.Sigmoid(g) * Lanes.LoadPart(up + i, end - i), result + i, end - i);
-        }
+            ForwardTail(gate + i, up + i, result + i, end - i);
+    }
+
+    // Apart, because calls in a method make the compiler keep vectors of its loops in memory.
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static void ForwardTail(float* gate, float* up, float* result, int count)
+    {
+        Vector256<float> g = Lanes.LoadPart(gate, count);
+        Lanes.StorePart(g * VectorMath.Sigmoid(g) * Lanes.LoadPart(up, count), result, count);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
@@ -66,32 +71,52 @@ internal sealed unsafe class SwiGluOperation : Operation
         ref Work work = ref *(Work*)state;
         int i = chunk * RowPartition.ChunkElements;
         int end = Math.Min(work.Count, i + RowPartition.ChunkElements);
+        float* gate = work.Gate, up = work.Up, gradient = work.Result;
         float* gateGradient = work.GateGradient, upGradient = work.UpGradient;
-        for (; i < end; i += 8)
+        bool accumulateGate = work.AccumulateGate, accumulateUp = work.AccumulateUp;
+        for (; i + 8 <= end; i += 8)
         {
-            int count = end - i;
-            bool whole = count >= 8;
-            Vector256<float> g = whole ? Vector256.Load(work.Gate + i) : Lanes.LoadPart(work.Gate + i, count);
-            Vector256<float> u = whole ? Vector256.Load(work.Up + i) : Lanes.LoadPart(work.Up + i, count);
-            Vector256<float> dy = whole ? Vector256.Load(work.Result + i) : Lanes.LoadPart(work.Result + i, count);
-            Vector256<float> sigmoid = VectorMath.Sigmoid(g);
-            Vector256<float> silu = g * sigmoid;
-            Vector256<float> slope = Vector256.FusedMultiplyAdd(silu, Vector256<float>.One - sigmoid, sigmoid);
+            Vector256<float> dy = Vector256.Load(gradient + i), u = Vector256.Load(up + i);
+            Slopes(Vector256.Load(gate + i), out Vector256<float> silu, out Vector256<float> slope);
             if (gateGradient != null)
-                Put(gateGradient + i, dy * u * slope, count, work.AccumulateGate);
+            {
+                Vector256<float> value = dy * u * slope;
+                Vector256.Store(accumulateGate ? Vector256.Load(gateGradient + i) + value : value, gateGradient + i);
+            }
+
             if (upGradient != null)
-                Put(upGradient + i, dy * silu, count, work.AccumulateUp);
+            {
+                Vector256<float> value = dy * silu;
+                Vector256.Store(accumulateUp ? Vector256.Load(upGradient + i) + value : value, upGradient + i);
+            }
         }
+
+        if (i < end)
+            BackwardTail(ref work, i, end - i);
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Put(float* destination, Vector256<float> value, int count, bool accumulate)
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static void BackwardTail(ref Work work, int start, int count)
     {
-        if (count >= 8)
-            Vector256.Store(accumulate ? Vector256.Load(destination) + value : value, destination);
-        else
-            Lanes.StorePart(accumulate ? Lanes.LoadPart(destination, count) + value : value, destination, count);
+        Vector256<float> dy = Lanes.LoadPart(work.Result + start, count), u = Lanes.LoadPart(work.Up + start, count);
+        Slopes(Lanes.LoadPart(work.Gate + start, count), out Vector256<float> silu, out Vector256<float> slope);
+        if (work.GateGradient != null)
+            Put(work.GateGradient + start, dy * u * slope, count, work.AccumulateGate);
+        if (work.UpGradient != null)
+            Put(work.UpGradient + start, dy * silu, count, work.AccumulateUp);
     }
+
+    /// <summary>silu(g) and its derivative.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Slopes(Vector256<float> g, out Vector256<float> silu, out Vector256<float> slope)
+    {
+        Vector256<float> sigmoid = VectorMath.Sigmoid(g);
+        silu = g * sigmoid;
+        slope = Vector256.FusedMultiplyAdd(silu, Vector256<float>.One - sigmoid, sigmoid);
+    }
+
+    private static void Put(float* destination, Vector256<float> value, int count, bool accumulate) =>
+        Lanes.StorePart(accumulate ? Lanes.LoadPart(destination, count) + value : value, destination, count);
 
     private struct Work
     {
