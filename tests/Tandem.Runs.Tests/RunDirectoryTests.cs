@@ -223,6 +223,15 @@ public sealed class RunDirectoryTests
     }
 
     [Fact]
+    public void Stage_ComputationMissesAFile_KeepsItsOwnError()
+    {
+        using var folder = new TemporaryFolder();
+        using RunDirectory run = RunDirectory.Open(folder["run"], Recipe);
+        Assert.Throws<FileNotFoundException>(() => run.Stage("a", _ => File.ReadAllText(folder["absent.json"])));
+        Assert.Equal(1, run.Stage("a", _ => 1));
+    }
+
+    [Fact]
     public void Stages_InParallel_AllComplete()
     {
         using var folder = new TemporaryFolder();

@@ -123,7 +123,7 @@ public sealed partial class RunDirectory
             TryRecordFailure(key, Lap(), e);
             throw;
         }
-        catch (Exception e) when (StorageFault.Describe(e, path) is { } fault)
+        catch (Exception e) when (StorageFault.IsFull(e) && StorageFault.Describe(e, path) is { } fault)
         {
             TryRecordFailure(key, Lap(), fault);
             throw fault;
