@@ -1,0 +1,48 @@
+using System.Globalization;
+using Tandem.Benchmarks;
+using Tandem.Language;
+using Tandem.Tensors;
+
+const string Usage = """
+    usage: Tandem.Benchmarks step [--seconds S] [--sequences N] [--10m]
+                                                          training step against PyTorch; writes docs/performance.md and .json
+           Tandem.Benchmarks gemm [threads]               matrix products at training shapes against OpenBLAS
+           Tandem.Benchmarks profile <threads> [seconds]  training steps of the 1M model only, for a profiler
+    """;
+switch (args.FirstOrDefault())
+{
+    case "gemm":
+        GemmBenchmark.Run(args.Length > 1 ? [Integer(args[1])] : [1, Environment.ProcessorCount]);
+        return 0;
+    case "step":
+        StepComparison.Run(Repository(), Option("--seconds", 10), Option("--sequences", 32), args.Contains("--10m"));
+        return 0;
+    case "profile" when args.Length > 1:
+        using (var model = new Transformer(TrainingStep.OneMillion))
+        {
+            model.Initialize(new RandomStream(1));
+            using var step = new TrainingStep(model, TrainingStep.DrawTokens(32, 128, 256), 32, Integer(args[1]));
+            StepResult result = step.Measure(5, args.Length > 2 ? Integer(args[2]) : 5);
+            Console.WriteLine($"best {result.BestTokensPerSecond:F0} tokens/s, median {result.MedianTokensPerSecond:F0}, losses {string.Join(' ', result.Losses)}");
+        }
+
+        return 0;
+    default:
+        Console.Error.WriteLine(Usage);
+        return 2;
+}
+
+int Option(string name, int otherwise) => Array.IndexOf(args, name) is > 0 and int at ? Integer(args[at + 1]) : otherwise;
+
+static int Integer(string text) => int.Parse(text, CultureInfo.InvariantCulture);
+
+static string Repository()
+{
+    for (string? folder = AppContext.BaseDirectory; folder is not null; folder = Path.GetDirectoryName(folder))
+    {
+        if (File.Exists(Path.Combine(folder, "Tandem.slnx")))
+            return folder;
+    }
+
+    return Environment.CurrentDirectory;
+}

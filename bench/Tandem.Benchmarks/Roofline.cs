@@ -1,0 +1,116 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
+using Tandem.Tensors;
+
+namespace Tandem.Benchmarks;
+
+/// <summary>What the machine can do at most, measured with the same threads and instructions as the kernels.</summary>
+/// <param name="Threads">The threads measured.</param>
+/// <param name="PeakGflops">fp32 fused multiply-adds on registers, two operations each, in 10⁹ per second.</param>
+/// <param name="ReadGigabytesPerSecond">Reading memory far larger than the caches.</param>
+/// <param name="DispatchMicroseconds">An empty operation on the worker pool.</param>
+internal sealed record Roofline(int Threads, double PeakGflops, double ReadGigabytesPerSecond, double DispatchMicroseconds)
+{
+    private const int Iterations = 1_000_000;
+    private const long BufferBytes = 256L << 20;
+
+    /// <summary>Measures, in about two seconds.</summary>
+    public static unsafe Roofline Measure(WorkerPool pool)
+    {
+        int threads = pool.Threads;
+        float* sink = stackalloc float[threads * 16];
+        Timing peak = Timing.Of(() => pool.Run(threads, &MultiplyAdds, sink), 20, 0.5);
+        double operations = 2.0 * threads * Iterations * 12 * VectorWidth;
+
+        byte* buffer = (byte*)NativeMemory.AlignedAlloc((nuint)BufferBytes, 4096);
+        NativeMemory.Fill(buffer, (nuint)BufferBytes, 1);
+        Timing read = Timing.Of(() => pool.Run(64, &Read, buffer), 5, 0.3);
+        NativeMemory.AlignedFree(buffer);
+
+        Timing dispatch = Timing.Of(
+            () =>
+            {
+                for (int i = 0; i < 1000; i++)
+                    pool.Run(threads, &Nothing, null);
+            },
+            20,
+            0.05);
+        return new Roofline(threads, operations / peak.Best / 1e9, BufferBytes / read.Best / 1e9, dispatch.Best * 1e3);
+    }
+
+    private static int VectorWidth => Vector512.IsHardwareAccelerated ? 16 : 8;
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static unsafe void MultiplyAdds(void* state, int chunk)
+    {
+        float* sink = (float*)state + (chunk * 16);
+        if (Vector512.IsHardwareAccelerated)
+        {
+            Vector512<float> x = Vector512.Create(0.999f), y = Vector512.Create(1e-3f);
+            Vector512<float> a = x, b = x, c = x, d = x, e = x, f = x, g = x, h = x, i = x, j = x, k = x, l = x;
+            for (int n = 0; n < Iterations; n++)
+            {
+                a = Vector512.FusedMultiplyAdd(a, x, y);
+                b = Vector512.FusedMultiplyAdd(b, x, y);
+                c = Vector512.FusedMultiplyAdd(c, x, y);
+                d = Vector512.FusedMultiplyAdd(d, x, y);
+                e = Vector512.FusedMultiplyAdd(e, x, y);
+                f = Vector512.FusedMultiplyAdd(f, x, y);
+                g = Vector512.FusedMultiplyAdd(g, x, y);
+                h = Vector512.FusedMultiplyAdd(h, x, y);
+                i = Vector512.FusedMultiplyAdd(i, x, y);
+                j = Vector512.FusedMultiplyAdd(j, x, y);
+                k = Vector512.FusedMultiplyAdd(k, x, y);
+                l = Vector512.FusedMultiplyAdd(l, x, y);
+            }
+
+            (a + b + c + d + e + f + g + h + i + j + k + l).Store(sink);
+        }
+        else
+        {
+            Vector256<float> x = Vector256.Create(0.999f), y = Vector256.Create(1e-3f);
+            Vector256<float> a = x, b = x, c = x, d = x, e = x, f = x, g = x, h = x, i = x, j = x, k = x, l = x;
+            for (int n = 0; n < Iterations; n++)
+            {
+                a = Vector256.FusedMultiplyAdd(a, x, y);
+                b = Vector256.FusedMultiplyAdd(b, x, y);
+                c = Vector256.FusedMultiplyAdd(c, x, y);
+                d = Vector256.FusedMultiplyAdd(d, x, y);
+                e = Vector256.FusedMultiplyAdd(e, x, y);
+                f = Vector256.FusedMultiplyAdd(f, x, y);
+                g = Vector256.FusedMultiplyAdd(g, x, y);
+                h = Vector256.FusedMultiplyAdd(h, x, y);
+                i = Vector256.FusedMultiplyAdd(i, x, y);
+                j = Vector256.FusedMultiplyAdd(j, x, y);
+                k = Vector256.FusedMultiplyAdd(k, x, y);
+                l = Vector256.FusedMultiplyAdd(l, x, y);
+            }
+
+            (a + b + c + d + e + f + g + h + i + j + k + l).Store(sink);
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static unsafe void Read(void* state, int chunk)
+    {
+        long length = BufferBytes / 64;
+        byte* from = (byte*)state + (chunk * length);
+        Vector256<int> a = default, b = default, c = default, d = default;
+        for (long i = 0; i < length; i += 128)
+        {
+            a ^= Vector256.Load((int*)(from + i));
+            b ^= Vector256.Load((int*)(from + i + 32));
+            c ^= Vector256.Load((int*)(from + i + 64));
+            d ^= Vector256.Load((int*)(from + i + 96));
+        }
+
+        // The buffer is filled with ones: the result is zero, which the compiler does not know.
+        if ((a ^ b ^ c ^ d) != Vector256<int>.Zero)
+            throw new InvalidOperationException("The buffer changed while it was read.");
+    }
+
+    private static unsafe void Nothing(void* state, int chunk)
+    {
+    }
+}

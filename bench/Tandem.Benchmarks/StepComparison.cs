@@ -1,0 +1,141 @@
+using System.Globalization;
+using System.Runtime.InteropServices;
+using System.Text;
+using System.Text.Json;
+using Tandem.Language;
+using Tandem.Tensors;
+
+namespace Tandem.Benchmarks;
+
+/// <summary>One model at one number of threads.</summary>
+internal sealed record StepRow(
+    string Model, long Parameters, long LinearParameters, int Sequences, int Length, Roofline Roofline, StepResult Tandem, StepResult? PyTorch)
+{
+    /// <summary>6 operations per linear weight and token, in 10⁹ per second.</summary>
+    public double LinearGflops => 6e-9 * LinearParameters * Tandem.BestTokensPerSecond;
+
+    /// <summary><see cref="LinearGflops"/> over the measured peak.</summary>
+    public double PeakShare => LinearGflops / Roofline.PeakGflops;
+
+    /// <summary>Tokens per second over PyTorch's.</summary>
+    public double? Speedup => Tandem.BestTokensPerSecond / PyTorch?.BestTokensPerSecond;
+}
+
+/// <summary>A whole comparison, as written to docs/performance.json.</summary>
+internal sealed record StepReport(string Processor, int Cores, string VectorPath, string Runtime, string? PyTorch, string Date, StepRow[] Rows);
+
+/// <summary>Measures the roofline, Tandem's training step and PyTorch's, and writes docs/performance.md and .json.</summary>
+internal static class StepComparison
+{
+    private static readonly JsonSerializerOptions s_json = new() { WriteIndented = true };
+
+    public static void Run(string repository, double seconds, int sequences, bool tenMillion)
+    {
+        string? pyTorch = PyTorchPeer.Version();
+        if (pyTorch is null)
+            Console.WriteLine("PyTorch is not installed: bench/peers/setup.sh installs it.");
+        var rows = new List<StepRow>();
+        int[] threadCounts = Environment.ProcessorCount > 1 ? [1, Environment.ProcessorCount] : [1];
+        foreach (int threads in threadCounts)
+        {
+            Roofline roofline;
+            using (var pool = new WorkerPool(threads))
+                roofline = Roofline.Measure(pool);
+            Console.WriteLine(string.Create(
+                CultureInfo.InvariantCulture,
+                $"{threads} thread(s): peak {roofline.PeakGflops:F1} GFLOP/s, read {roofline.ReadGigabytesPerSecond:F1} GB/s, dispatch {roofline.DispatchMicroseconds:F2} µs"));
+            rows.Add(Measure("1M", TrainingStep.OneMillion));
+            if (tenMillion)
+                rows.Add(Measure("10M", TrainingStep.TenMillion));
+
+            StepRow Measure(string name, TransformerConfiguration configuration)
+            {
+                const int length = 128;
+                using var model = new Transformer(configuration);
+                model.Initialize(new RandomStream(1));
+                int[] tokens = TrainingStep.DrawTokens(sequences, length, configuration.VocabularySize);
+                string script = Path.Combine(repository, "bench", "peers", "torch_step.py");
+
+                // Before and after the peer, so that a busy moment does not decide.
+                StepResult tandem = MeasureTandem(model, tokens, sequences, threads, seconds / 2);
+                StepResult? peer = pyTorch is null ? null : PyTorchPeer.Measure(script, model, tokens, sequences, threads, 8, seconds);
+                StepResult again = MeasureTandem(model, tokens, sequences, threads, seconds / 2);
+                if (again.BestTokensPerSecond > tandem.BestTokensPerSecond)
+                    tandem = again;
+                if (!tandem.Losses.SequenceEqual(again.Losses))
+                    throw new InvalidOperationException("Two runs of Tandem gave different losses.");
+                var row = new StepRow(
+                    name, model.Configuration.ParameterCount, TrainingStep.LinearParameters(model), sequences, length, roofline, tandem, peer);
+                Console.WriteLine(string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"  {name}: {tandem.BestTokensPerSecond:F0} tokens/s (median {tandem.MedianTokensPerSecond:F0}), linear layers {row.LinearGflops:F1} GFLOP/s = {100 * row.PeakShare:F0}% of peak"));
+                if (peer is not null)
+                {
+                    double apart = tandem.Losses.Zip(peer.Losses, (a, b) => Math.Abs(a - b) / b).Max();
+                    Console.WriteLine(string.Create(
+                        CultureInfo.InvariantCulture,
+                        $"      PyTorch {peer.BestTokensPerSecond:F0} (median {peer.MedianTokensPerSecond:F0}; {peer.Settings}): ratio {row.Speedup:F2}; losses differ by {apart:E1} relative"));
+                    if (apart > 1e-4)
+                        throw new InvalidOperationException("Tandem and PyTorch did not compute the same losses: the comparison is void.");
+                }
+
+                return row;
+            }
+        }
+
+        var report = new StepReport(
+            ProcessorName(), Environment.ProcessorCount, InstructionSet.Active.ToString(), RuntimeInformation.FrameworkDescription, pyTorch,
+            DateTime.UtcNow.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture), [.. rows]);
+        string docs = Directory.CreateDirectory(Path.Combine(repository, "docs")).FullName;
+        File.WriteAllText(Path.Combine(docs, "performance.json"), JsonSerializer.Serialize(report, s_json) + "\n");
+        File.WriteAllText(Path.Combine(docs, "performance.md"), Markdown(report));
+        Console.WriteLine($"Written: {docs}/performance.md and performance.json");
+    }
+
+    private static StepResult MeasureTandem(Transformer model, int[] tokens, int sequences, int threads, double seconds)
+    {
+        using var step = new TrainingStep(model, tokens, sequences, threads);
+        return step.Measure(5, seconds);
+    }
+
+    private static string Markdown(StepReport report)
+    {
+        var text = new StringBuilder();
+        CultureInfo culture = CultureInfo.InvariantCulture;
+        text.AppendLine("# Speed of a training step");
+        text.AppendLine();
+        text.AppendLine("Written by `dotnet run -c Release --project bench/Tandem.Benchmarks -- step`, which measures everything below in one run on one machine; the numbers in full are in `performance.json`.");
+        text.AppendLine();
+        text.AppendLine(culture, $"- Processor: {report.Processor}, {report.Cores} cores; vector path {report.VectorPath}; {report.Runtime}; {report.Date}");
+        text.AppendLine(culture, $"- Peer: {(report.PyTorch is null ? "none installed" : $"PyTorch {report.PyTorch}, the fastest of its settings (oneDNN on or off, AdamW foreach or one by one)")}");
+        foreach (Roofline r in report.Rows.Select(r => r.Roofline).Distinct())
+            text.AppendLine(culture, $"- Measured limits, {r.Threads} thread(s): {r.PeakGflops:F0} GFLOP/s of fp32 fused multiply-adds, {r.ReadGigabytesPerSecond:F1} GB/s read; an empty operation on the pool takes {r.DispatchMicroseconds:F1} µs");
+        text.AppendLine();
+        text.AppendLine("A step is forward, loss at every token, backward and AdamW, on the same random tokens each time; Qwen2's architecture. Best of the run (median in brackets). Linear layers: 6 operations per weight and token, attention and everything else not counted.");
+        text.AppendLine();
+        text.AppendLine("| Model | Threads | Tokens/s | Linear layers, GFLOP/s | Of the measured peak | PyTorch, tokens/s | Ratio |");
+        text.AppendLine("|---|---|---|---|---|---|---|");
+        foreach (StepRow row in report.Rows)
+        {
+            string peer = row.PyTorch is null ? "–" : string.Create(culture, $"{row.PyTorch.BestTokensPerSecond:N0} ({row.PyTorch.MedianTokensPerSecond:N0})");
+            string ratio = row.Speedup is null ? "–" : string.Create(culture, $"{row.Speedup:F2}");
+            text.AppendLine(culture, $"| {row.Model} ({row.Parameters:N0} parameters), {row.Sequences} × {row.Length} tokens | {row.Tandem.Threads} | {row.Tandem.BestTokensPerSecond:N0} ({row.Tandem.MedianTokensPerSecond:N0}) | {row.LinearGflops:F1} | {100 * row.PeakShare:F0}% | {peer} | {ratio} |");
+        }
+
+        if (report.PyTorch is not null)
+        {
+            StepResult peer = report.Rows[0].PyTorch!;
+            text.AppendLine();
+            text.AppendLine(culture, $"Both start from the same weights and follow the same losses ({string.Join(", ", report.Rows[0].Tandem.Losses.Select(l => l.ToString("F5", culture)))} nats by Tandem, {string.Join(", ", peer.Losses.Select(l => l.ToString("F5", culture)))} by PyTorch in the first three steps of the 1M model). This PyTorch is the one that the operating system packages; a current build with another BLAS was not measured.");
+        }
+
+        return text.ToString();
+    }
+
+    private static string ProcessorName()
+    {
+        const string file = "/proc/cpuinfo";
+        string? line = File.Exists(file) ? File.ReadLines(file).FirstOrDefault(l => l.StartsWith("model name", StringComparison.Ordinal)) : null;
+        return line is null ? RuntimeInformation.ProcessArchitecture.ToString() : line[(line.IndexOf(':', StringComparison.Ordinal) + 1)..].Trim();
+    }
+}
