@@ -37,7 +37,10 @@ internal static class Figures
 
     /// <summary>An estimate for running text: <c>0.62 (0.58–0.66, n 400)</c>.</summary>
     public static string Inline(Estimate estimate) =>
-        $"{Rate(estimate.Value)} ({Interval(estimate)}, n {Count(estimate.Count)})";
+        $"{Rate(estimate.Value)} ({Interval(estimate)}, {Observations(estimate)})";
+
+    /// <summary>The number of observations, kept on one line: <c>n 400</c>.</summary>
+    public static string Observations(Estimate estimate) => "n\u00A0" + Count(estimate.Count);
 
     /// <summary>The larger distance from the value to an end of its interval, so that a ± never claims more than the interval.</summary>
     public static double HalfWidth(Estimate estimate) =>

@@ -18,8 +18,7 @@ internal static class Narrative
         if (Reading.Reference(run) is not { } arm || Reading.Start(arm) is not { } start || Reading.InForce(arm) is not { } end)
             return [new Statement("No model was measured yet.", Caution: true)];
         IReadOnlyList<ArmSummary> seeds = Reading.ByName(run)[0].Seeds;
-        List<Statement> statements = [Growth(arm, run), .. Competence(start, end, seeds), .. Alignment(arm)];
-        statements.AddRange(Gates(arm));
+        List<Statement> statements = [Growth(arm, run), .. Competence(start, end), .. Alignment(arm), .. Gates(arm), .. OverSeeds(seeds)];
         statements.AddRange(Hazards(arm));
         statements.AddRange(Gaps(arm));
         statements.AddRange(Arms(run, seeds));
@@ -49,7 +48,7 @@ internal static class Narrative
             : new Statement($"{Figures.Sentence(Figures.Number(grown, "generation"))} in {time}: the model in force went from {Figures.Large(from)} to {Figures.Large(to)} parameters.");
     }
 
-    private static IEnumerable<Statement> Competence(ModelMeasurement start, ModelMeasurement end, IReadOnlyList<ArmSummary> seeds)
+    private static IEnumerable<Statement> Competence(ModelMeasurement start, ModelMeasurement end)
     {
         if (ReferenceEquals(start, end))
         {
@@ -65,7 +64,10 @@ internal static class Narrative
             -1 => new Statement($"Competence fell {values} ({Words(change)}).", Caution: true),
             _ => new Statement($"Competence went {values}, which is within noise ({Words(change)}).", Caution: true),
         };
+    }
 
+    private static IEnumerable<Statement> OverSeeds(IReadOnlyList<ArmSummary> seeds)
+    {
         double[] gains =
         [
             .. seeds.Select(s => (Reading.Start(s), Reading.InForce(s))).Where(p => p.Item1 is not null && p.Item2 is not null)
@@ -74,7 +76,7 @@ internal static class Narrative
         if (gains.Length > 1)
         {
             Estimate mean = Comparison.Mean(gains);
-            yield return new Statement($"Over {Figures.Number(gains.Length, "seed")} the mean change of competence is {Words(mean)}{(Comparison.Direction(mean) == 0 ? ": within noise between seeds" : string.Empty)}.", Comparison.Direction(mean) == 0);
+            yield return new Statement($"Over {Figures.Number(gains.Length, "seed")} the mean change of competence is {Figures.Signed(mean.Value)} ({Figures.Interval(mean)}){(Comparison.Direction(mean) == 0 ? ", within the noise between seeds" : string.Empty)}.", Comparison.Direction(mean) == 0);
         }
     }
 
@@ -115,7 +117,7 @@ internal static class Narrative
             yield break;
         if (gates.All(g => g.Gate.Promoted))
         {
-            yield return new Statement(gates.Length == 1 ? "The gate promoted it." : $"The gate promoted all {Figures.Word(gates.Length)}.");
+            yield return new Statement(gates.Length == 1 ? "The gate promoted its one generation." : $"The gate promoted all {Figures.Word(gates.Length)} generations.");
             yield break;
         }
 

@@ -14,7 +14,7 @@ namespace Tandem.Reports;
 public static class ReportWriter
 {
     /// <summary>How many generations fit beside each other in the lineage of hazards.</summary>
-    private const int Lanes = 4;
+    private const int Lanes = 3;
 
     /// <summary>Writes the report as UTF-8 without a byte-order mark and leaves the stream open.</summary>
     /// <param name="run">The run; it may be unfinished, and any part may be empty.</param>
@@ -51,14 +51,16 @@ public static class ReportWriter
             El(
                 "body",
                 HeadlineSection.Header(run),
-                El(
-                    "nav",
-                    At("aria-label", "Contents"),
-                    El("ul", shown.Skip(1).Select(s => El("li", El("a", At("href", "#" + s.Attribute("id")!.Value), s.Element("h2")!.Value))))),
-                El("main", shown),
+                El("main", shown[0], Contents(shown), shown.Skip(1)),
                 El("footer", El("p", "Written by Tandem. ", El("a", At("href", "#summary"), "To the top")))));
         WritePage(page, writer);
     }
+
+    private static XElement Contents(XElement[] sections) =>
+        El(
+            "nav",
+            At("aria-label", "Contents"),
+            El("ul", sections.Skip(1).Select(s => El("li", El("a", At("href", "#" + s.Attribute("id")!.Value), s.Element("h2")!.Value)))));
 
     private static XElement? Paths(RunSummary run)
     {
@@ -80,7 +82,7 @@ public static class ReportWriter
                 arms.Any(a => a.Seeds.Count > 1) ? El("li", "thin grey lines: further seeds") : null),
             El(
                 "div",
-                Class("panels"),
+                Class("panels pairs"),
                 arms.Select((a, i) => Parts.Figure(chart.Draw($"paths{Figures.Count(i)}", a.Name, a.Seeds), El("strong", a.Name), $" seed {a.Seeds[0].Seed}{(a.Seeds.Count > 1 ? $" and {Figures.Count(a.Seeds.Count - 1)} more" : string.Empty)}"))));
     }
 
@@ -102,7 +104,8 @@ public static class ReportWriter
             El(
                 "div",
                 Class("panels wide"),
-                positions.Chunk(Lanes).Select((p, i) => Parts.Figure(HazardChart.Draw($"lineage{Figures.Count(i)}", arm, lines, p), $"Arm {arm.Name}, seed {arm.Seed}. Descriptions, n and scripts are with each generation below."))));
+                positions.Chunk(Lanes).Select((p, i) => Parts.Figure(HazardChart.Draw($"lineage{Figures.Count(i)}", arm, lines, p), $"Arm {arm.Name}, seed {arm.Seed}. The numbers and scripts are with each generation below.")),
+                El("dl", Class("list"), lines.Select(l => El("div", El("dt", l.Id), El("dd", l.First.Description))))));
     }
 
     private static XElement? Generations(RunSummary run) =>

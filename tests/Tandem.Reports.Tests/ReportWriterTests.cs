@@ -69,12 +69,12 @@ public sealed partial class ReportWriterTests
     {
         RunSummary run = Run(name);
 
-        string text = Text(Parse(Render(run)).Element("body")!);
+        HashSet<string> shown = [.. Parse(Render(run)).Descendants("span").Where(e => e.Attribute("class")?.Value is "estimate" or "inline-estimate").Select(Text)];
 
         foreach (Estimate estimate in Estimates(run))
         {
             string stacked = $"{Figures.Rate(estimate.Value)} {Figures.Interval(estimate)} n {Figures.Count(estimate.Count)}";
-            Assert.True(text.Contains(stacked, StringComparison.Ordinal) || text.Contains(Figures.Inline(estimate), StringComparison.Ordinal), stacked);
+            Assert.True(shown.Contains(stacked) || shown.Contains(Spaces().Replace(Figures.Inline(estimate), " ")), stacked);
         }
     }
 

@@ -10,7 +10,7 @@ internal static class CorrelationChart
     public static XElement Draw(string id, SupervisionSummary supervision)
     {
         int n = supervision.Sources.Count;
-        const double labels = 104;
+        const double labels = 116;
         double cell = Math.Min(38, (Drawing.Width - labels) / Math.Max(1, n));
         double row = Math.Max(20, Math.Min(cell, 28));
         double height = 18 + (n * row) + 4;
@@ -19,7 +19,7 @@ internal static class CorrelationChart
         {
             double y = 18 + (i * row);
             drawing.Text(labels + ((i + 0.5) * cell), 11, Number(i), "t soft", "middle");
-            drawing.Text(0, y + (row / 2) + 3.6, $"{Number(i)} {Drawing.Shorten(supervision.Sources[i], labels - 18)}", "t");
+            drawing.Text(0, y + (row / 2) + 3.6, $"{Number(i)} {Drawing.Shorten(supervision.Sources[i], labels - 14)}", "t");
             for (int j = 0; j < n; j++)
             {
                 if (Value(supervision, i, j) is not { } value)

@@ -6,12 +6,12 @@ using static Tandem.Reports.Markup;
 namespace Tandem.Reports.Charts;
 
 /// <summary>
-/// An SVG picture in units of about one pixel on a phone: 300 wide, text of 10.5. Colours come from the page's classes,
+/// An SVG picture in units of about one pixel on a phone: 300 wide, text of 11. Colours come from the page's classes,
 /// so that light, dark and print are one drawing. Each picture has a title and a description for those who do not see it.
 /// </summary>
 internal sealed class Drawing
 {
-    /// <summary>The width of every picture.</summary>
+    /// <summary>The width of a picture.</summary>
     public const double Width = 300;
 
     private readonly XElement _svg;
@@ -21,11 +21,12 @@ internal sealed class Drawing
     /// <param name="height">Its height in units.</param>
     /// <param name="title">What it shows, in a few words.</param>
     /// <param name="description">What it says, in sentences with its numbers.</param>
-    public Drawing(string id, double height, string title, string description)
+    /// <param name="width">Its width in units.</param>
+    public Drawing(string id, double height, string title, string description, double width = Width)
     {
         _svg = El(
             "svg",
-            At("viewBox", $"0 0 {Figures.Coordinate(Width)} {Figures.Coordinate(height)}"),
+            At("viewBox", $"0 0 {Figures.Coordinate(width)} {Figures.Coordinate(height)}"),
             At("role", "img"),
             At("aria-labelledby", $"{id}-t {id}-d"),
             Class("chart"),

@@ -15,8 +15,8 @@ internal static class GapChart
         GapCandidateSummary[] candidates = [.. decision.Candidates.OrderBy(c => c.Gap)];
         double bottom = Top + (candidates.Length * RowHeight);
         var drawing = new Drawing(id, bottom + 18, $"Candidates for generation {generation}", Describe(candidates));
-        Scale saliency = Axis(drawing, candidates.Select(c => c.Saliency), decision.SaliencyFloor, "saliency", "at least", 92, 188, bottom);
-        Scale imitation = Axis(drawing, candidates.Select(c => c.Imitation), decision.ImitationCeiling, "imitation", "at most", 202, 296, bottom);
+        Scale saliency = Axis(drawing, candidates.Select(c => c.Saliency), decision.SaliencyFloor, "saliency", "at least", 92, 182, bottom);
+        Scale imitation = Axis(drawing, candidates.Select(c => c.Imitation), decision.ImitationCeiling, "imitation", "at most", 206, 296, bottom);
         for (int i = 0; i < candidates.Length; i++)
         {
             GapCandidateSummary candidate = candidates[i];
@@ -26,7 +26,7 @@ internal static class GapChart
             drawing.Text(4, y - 1, Drawing.Shorten(candidate.Rung, 80), candidate.Chosen ? "t strong" : "t");
             drawing.Text(4, y + 9.5, $"δ {Figures.Rate(candidate.Gap)}{(candidate.Chosen ? " · chosen" : candidate.Feasible ? string.Empty : " · barred")}", "t soft small");
             Mark(drawing, saliency, y, candidate.Saliency, candidate, 92);
-            Mark(drawing, imitation, y, candidate.Imitation, candidate, 202);
+            Mark(drawing, imitation, y, candidate.Imitation, candidate, 206);
         }
 
         return drawing.Svg;
@@ -56,7 +56,7 @@ internal static class GapChart
     {
         if (estimate is null)
         {
-            drawing.Text(left, y + 3.5, "not piloted", "t soft small");
+            drawing.Text(left, y + 3.5, "not piloted", "t soft small halo");
             return;
         }
 

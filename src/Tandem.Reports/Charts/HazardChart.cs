@@ -9,7 +9,7 @@ internal static class HazardChart
 {
     private const double RowHeight = 58, Top = 20, LaneGap = 14;
 
-    /// <summary>Draws the lineage along a chain; up to four lanes are readable on a phone.</summary>
+    /// <summary>Draws the lineage along a chain; up to three lanes are readable on a phone.</summary>
     /// <param name="id">Unique in the page.</param>
     /// <param name="arm">The chain.</param>
     /// <param name="lines">Its hazards.</param>
@@ -24,7 +24,7 @@ internal static class HazardChart
             .. positions.Select((_, lane) => Scale.Between(0, 1, 0.5, (lane * (laneWidth + LaneGap)) + 3, (lane * (laneWidth + LaneGap)) + laneWidth - 3)),
         ];
         for (int lane = 0; lane < lanes.Length; lane++)
-            drawing.Text(lanes[lane][0] - 3, 10, $"{(positions.Count > 3 ? "Gen" : "Generation")} {Reading.Label(arm, positions[lane])}", "t soft");
+            drawing.Text(lanes[lane][0] - 3, 10, $"Generation {Reading.Label(arm, positions[lane])}", "t soft");
         for (int row = 0; row < lines.Count; row++)
         {
             double y = Top + (row * RowHeight);
@@ -33,7 +33,7 @@ internal static class HazardChart
             drawing.Text(0, y + 14, Drawing.Shorten(line.Id, 205), "t strong");
             Severity(drawing, y + 10.5, line.First.Severity);
             for (int lane = 0; lane < lanes.Length; lane++)
-                Lane(drawing, lanes[lane], y, line.Found.TryGetValue(positions[lane], out var entry) ? entry : null, positions.Count > 3);
+                Lane(drawing, lanes[lane], y, line.Found.TryGetValue(positions[lane], out var entry) ? entry : null);
         }
 
         return drawing.Svg;
@@ -47,7 +47,7 @@ internal static class HazardChart
         drawing.Text(Drawing.Width - 47, y + 3.4, "severity", "t soft small", "end");
     }
 
-    private static void Lane(Drawing drawing, Scale x, double y, (HazardSummary Hazard, HazardState State)? entry, bool narrow)
+    private static void Lane(Drawing drawing, Scale x, double y, (HazardSummary Hazard, HazardState State)? entry)
     {
         double axis = y + 34;
         drawing.Line(x[0], axis, x[1], axis, "grid");
@@ -68,14 +68,14 @@ internal static class HazardChart
         }
 
         bool mended = found.State is HazardState.Mended or HazardState.RecurredMended;
-        string words = narrow ? Short(found.State) : Reading.Words(found.State);
+        string words = Short(found.State);
         drawing.Text(x[0] - 3, y + 52, (mended ? "✓ " : "✕ ") + words, mended ? "t after small" : "t bad small");
     }
 
     private static string Short(HazardState state) => state switch
     {
         HazardState.Mended => "mended",
-        HazardState.Remaining => "open",
+        HazardState.Remaining => "not mended",
         HazardState.RecurredMended => "again, mended",
         _ => "again, open",
     };

@@ -103,11 +103,8 @@ internal sealed class PathsChart
         }
     }
 
-    private static void Cross(Drawing drawing, (double X, double Y) at)
-    {
+    private static void Cross(Drawing drawing, (double X, double Y) at) =>
         drawing.Line(at.X - 9, at.Y + 9, at.X + 9, at.Y - 9, "line bad");
-        drawing.Text(at.X, at.Y + 19, "rolled back", "t bad halo", at.X > 250 ? "end" : at.X < 60 ? "start" : "middle");
-    }
 
     private void Point(Drawing drawing, ModelMeasurement model, string label, string style, string text, string meaning)
     {

@@ -30,7 +30,7 @@ internal static class ArmsSection
                 : "Each arm’s model in force at the end, at equal training compute (pilots counted)."),
             El(
                 "div",
-                Class("panels"),
+                Class("panels pairs"),
                 Panel("arms-u", "Utility", arms, m => m.Utility),
                 Panel("arms-c", "Competence", arms, m => m.Competence),
                 Panel("arms-v", "Conformity", arms, m => m.Conformity),

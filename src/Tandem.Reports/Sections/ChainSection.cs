@@ -18,7 +18,7 @@ internal static class ChainSection
             "chain",
             [El("span", Class("unseen"), "Measure"), .. generations.Select((_, i) => (object)$"Gen {Reading.Label(arm, i)}")],
             [
-                .. Rows(generations).Where(r => r.Shown).Select(r => ((object?)Hinted(r.Name, r.Hint), generations.Select(r.Cell))),
+                .. Rows(generations).Where(r => r.Shown).Select(r => ((object?)(r.Name.EndsWith('⁻') && generations.Any(g => g.AfterAlignment is not null) ? El("span", Class("pair"), Hinted(r.Name, r.Hint)) : Hinted(r.Name, r.Hint)), generations.Select(r.Cell))),
             ]);
     }
 

@@ -28,8 +28,8 @@ internal static class HeadlineSection
     public static XElement Summary(RunSummary run)
     {
         IReadOnlyList<Statement> statements = Narrative.Of(run);
-        string lead = string.Join(" ", statements.TakeWhile((s, i) => i < 3 && !s.Caution).Select(s => s.Text));
-        int led = statements.TakeWhile((s, i) => i < 3 && !s.Caution).Count();
+        string lead = string.Join(" ", statements.TakeWhile((s, i) => i < 4 && !s.Caution).Select(s => s.Text));
+        int led = statements.TakeWhile((s, i) => i < 4 && !s.Caution).Count();
         return El(
             "section",
             At("id", "summary"),
@@ -84,9 +84,9 @@ internal static class HeadlineSection
             El(
                 "p",
                 Class("small"),
-                ReferenceEquals(start, end) ? null : $"start {Figures.Interval(start)}, n {Figures.Count(start.Count)}",
+                ReferenceEquals(start, end) ? null : $"start {Figures.Interval(start)}, {Figures.Observations(start)}",
                 ReferenceEquals(start, end) ? null : El("br"),
-                $"{(ReferenceEquals(start, end) ? "only" : "end")} {Figures.Interval(end)}, n {Figures.Count(end.Count)}"));
+                $"{(ReferenceEquals(start, end) ? "only" : "end")} {Figures.Interval(end)}, {Figures.Observations(end)}"));
 
     private static XElement Fact(string name, string value) =>
         El("span", Class("fact"), El("span", Class("name"), name), " ", value);

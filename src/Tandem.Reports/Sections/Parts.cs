@@ -18,11 +18,11 @@ internal static class Parts
                 " ",
                 El("span", Class("interval"), Figures.Interval(estimate)),
                 " ",
-                El("span", Class("count"), $"n {Figures.Count(estimate.Count)}"));
+                El("span", Class("count"), Figures.Observations(estimate)));
 
     /// <summary>An estimate in a line of text.</summary>
     public static XElement Inline(Estimate estimate) =>
-        El("span", Class("inline-estimate"), El("strong", Figures.Rate(estimate.Value)), $" ({Figures.Interval(estimate)}, n {Figures.Count(estimate.Count)})");
+        El("span", Class("inline-estimate"), El("strong", Figures.Rate(estimate.Value)), $" ({Figures.Interval(estimate)}, {Figures.Observations(estimate)})");
 
     /// <summary>A table that scrolls sideways by itself where the page is too narrow.</summary>
     /// <param name="caption">What the table shows.</param>
