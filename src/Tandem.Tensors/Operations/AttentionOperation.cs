@@ -151,7 +151,8 @@ internal sealed unsafe class AttentionOperation : Operation
         float* s1 = s0 + stride;
         float* s2 = s1 + stride;
         float* s3 = s2 + stride;
-        Mask(scores, stride, own, length, width);
+        for (int r = 0; r < 4; r++)
+            Mask(scores + (r * stride), Math.Min(own + r + 1, length), width);
         Vector256<float> m0 = Vector256.Create(float.NegativeInfinity), m1 = m0, m2 = m0, m3 = m0;
         for (int j = 0; j < width; j += 8)
         {
@@ -182,15 +183,23 @@ internal sealed unsafe class AttentionOperation : Operation
         }
     }
 
-    /// <summary>Sets the scores of keys after each of four rows' own to -∞.</summary>
+    /// <summary>
+    /// Sets the scores from <paramref name="visible"/> to <paramref name="width"/>, fewer than 16, to -∞: by whole vectors,
+    /// since the wide loads that follow would wait for narrow stores.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Mask(float* scores, int stride, int own, int length, int width)
+    private static void Mask(float* scores, int visible, int width)
     {
-        for (int r = 0; r < 4; r++)
-        {
-            for (int j = Math.Min(own + r + 1, length); j < width; j++)
-                scores[(r * stride) + j] = float.NegativeInfinity;
-        }
+        float* last = scores + width - 16;
+        Vector256<int> limit = Vector256.Create(visible - width + 16);
+        Vector256<float> masked = Vector256.Create(float.NegativeInfinity);
+        Vector256<int> columns = Vector256<int>.Indices;
+        Vector256<float> low = Vector256.ConditionalSelect(
+            Vector256.LessThan(columns, limit).AsSingle(), Vector256.Load(last), masked);
+        Vector256<float> high = Vector256.ConditionalSelect(
+            Vector256.LessThan(columns + Vector256.Create(8), limit).AsSingle(), Vector256.Load(last + 8), masked);
+        Vector256.Store(low, last);
+        Vector256.Store(high, last + 8);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
@@ -303,11 +312,10 @@ internal sealed unsafe class AttentionOperation : Operation
     /// <summary>
     /// p = exp(score - largest)·inverse and g = p·(g - delta) for the visible keys, both 0 for the rest up to <paramref name="width"/>.
     /// </summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
     private static void ScoreGradients(float* p, float* g, int visible, int width, float largest, float inverse, float delta)
     {
-        for (int j = visible; j < width; j++)
-            p[j] = float.NegativeInfinity;
+        Mask(p, visible, width);
         Vector256<float> shift = Vector256.Create(largest), scale = Vector256.Create(inverse), center = Vector256.Create(delta);
         for (int column = 0; column < width; column += 8)
         {
