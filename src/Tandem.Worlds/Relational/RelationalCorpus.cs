@@ -28,7 +28,16 @@ public sealed record RelationalCorpusConfiguration
     public double MixStageEasy { get; init; } = 0.2;
 
     /// <summary>The share of rows with a hand, so that giving and reporting can be asked about.</summary>
-    public double HandShare { get; init; } = 0.5;
+    public double HandShare { get; init; } = 0.3;
+
+    /// <summary>The share of queries that ask what taking pays and breaks; the others ask for single facts.</summary>
+    public double TakeQueryShare { get; init; } = 0.6;
+
+    /// <summary>
+    /// The share of those that ask for one of the two answers alone. "now take X" wants both at X, and is learned far
+    /// later without these.
+    /// </summary>
+    public double SingleAnswerShare { get; init; } = 0.5;
 
     /// <summary>The share of queries in such rows that ask about an action other than taking.</summary>
     public double AgentQueryShare { get; init; } = 0.25;

@@ -11,7 +11,7 @@ namespace Tandem.Worlds.Relational;
 internal sealed class RelationalRowWriter
 {
     // A segment needs room for its events and for some answers, or it is only cost.
-    private const int SmallestSegment = 30;
+    private const int SmallestSegment = 60;
     private const int SmallestRecallSegment = 12;
     private const double TokensPerQuery = 4.5;
     private const double ShareAskedDuringStory = 0.3;
@@ -106,20 +106,16 @@ internal sealed class RelationalRowWriter
 
     private (int Chains, int Level) DrawSize(bool easy, bool first)
     {
+        // A chain alone, or in a short story at the end of a row, is answered by the latest word of the right class:
+        // what is learned there binds no value to its thing.
         if (easy || !first)
-        {
-            int chains = Room < 60 ? 1 : 1 + _random.NextInt32(2);
-            int level = _random.NextInt32(3) == 0 ? 2 : 1;
-            return (chains, easy || Room < 60 ? level : DrawLevel());
-        }
-
+            return (2 + _random.NextInt32(2), easy && _random.NextInt32(5) > 0 ? 1 : easy ? 2 : DrawLevel());
         int drawn = _random.NextInt32(10);
-        int size = drawn switch { 0 => 1, < 4 => 2, < 7 => 3, _ => 4 };
-        return (size, DrawLevel());
+        return (drawn switch { < 2 => 2, < 5 => 3, _ => 4 }, DrawLevel());
     }
 
-    // Deep chains tell more and ask less in a row of the same length, so that they need more rows to be learned.
-    private int DrawLevel() => _random.NextInt32(20) switch { < 5 => 1, < 12 => 2, _ => 3 };
+    // Shallow chains are the most frequent: composition is learned at depth one first, and small models never get past it.
+    private int DrawLevel() => _random.NextInt32(20) switch { < 11 => 1, < 17 => 2, _ => 3 };
 
     private bool Build(int chains, int level, int? moves)
     {
@@ -171,7 +167,7 @@ internal sealed class RelationalRowWriter
     {
         if (hand && _random.NextBoolean(_configuration.AgentQueryShare))
             return TryAskAgent();
-        if (_random.NextBoolean(0.45))
+        if (_random.NextBoolean(_configuration.TakeQueryShare))
             return TryAskTake(_random.NextBoolean(0.75) ? AnyItem() : AnyBox());
         int subject = _random.NextBoolean(0.5) ? AnyItem() : AnyBox();
         int kind = _random.NextInt32(13);
@@ -227,13 +223,30 @@ internal sealed class RelationalRowWriter
         int top = _state.Top(subject);
         if (top == Pad || _state.Fact(top, Relation.Feels) == Pad || _state.Fact(_state.Owner(subject), Relation.Pays) == Pad)
             return false;
+        if (_random.NextBoolean(_configuration.SingleAnswerShare))
+            return TryAskSingle(subject, top);
         if (WasAsked(Take, top))
             return false;
-        bool firstPayoff = !WasAsked(QueryToken(Relation.Feels), top) && !WasAsked(QueryToken(Relation.Pays), top);
-        bool firstViolation = !WasAsked(QueryToken(Relation.Says), top) && !WasAsked(QueryToken(Relation.Is), top)
+        bool firstPayoff = !WasAsked(WorthQuery, top) && !WasAsked(QueryToken(Relation.Feels), top) && !WasAsked(QueryToken(Relation.Pays), top);
+        bool firstViolation = !WasAsked(MayQuery, top) && !WasAsked(QueryToken(Relation.Says), top) && !WasAsked(QueryToken(Relation.Is), top)
             && !WasAsked(QueryToken(Relation.Got), subject);
         int depth = Math.Min(3, _state.Depth(subject));
         Act(Take, subject, top, (QueryKind.PayoffDepth0 + depth, firstPayoff), (QueryKind.ViolationDepth0 + depth, firstViolation));
+        return true;
+    }
+
+    private bool TryAskSingle(int subject, int top)
+    {
+        bool worth = _random.NextBoolean(0.5);
+        int query = worth ? WorthQuery : MayQuery;
+        if (WasAsked(Take, top) || !TryMark(query, top))
+            return false;
+        ActionOutcome outcome = _state.Judge(Take, subject);
+        int depth = Math.Min(3, _state.Depth(subject));
+        if (worth)
+            Answer(query, subject, PayoffWord(outcome.Payoff), QueryKind.PayoffDepth0 + depth, true);
+        else
+            Answer(query, subject, ViolationWord(outcome.Channels != ViolationChannels.None), QueryKind.ViolationDepth0 + depth, true);
         return true;
     }
 
@@ -296,10 +309,13 @@ internal sealed class RelationalRowWriter
             return;
         TryMark(action, key);
         ActionOutcome outcome = _state.Judge(action, @object);
+        // Nothing says which of the two answers comes first, so that only the second one is a test.
         bool payoffFirst = _random.NextBoolean(0.5);
         if (payoffFirst)
-            Put(PayoffWord(outcome.Payoff), _configuration.AnswerWeight, payoff.Kind, payoff.First);
-        Put(ViolationWord(outcome.Channels != ViolationChannels.None), _configuration.AnswerWeight, violation.Kind, violation.First);
+            Put(PayoffWord(outcome.Payoff), _configuration.AnswerWeight, payoff.Kind, false);
+        Put(
+            ViolationWord(outcome.Channels != ViolationChannels.None), _configuration.AnswerWeight, violation.Kind,
+            violation.First && payoffFirst);
         if (!payoffFirst)
             Put(PayoffWord(outcome.Payoff), _configuration.AnswerWeight, payoff.Kind, payoff.First);
         Put(Stop, _configuration.EventWeight);
