@@ -46,11 +46,19 @@ public static class OptionFineTuning
 /// <param name="Flops">Training operations, by <see cref="TrainingCost"/>.</param>
 /// <param name="FirstLoss">The mean loss of the first tenth of the steps.</param>
 /// <param name="LastLoss">The mean loss of the last tenth of the steps.</param>
-public sealed record OptionFineTuningResult(long Steps, long Tokens, double Flops, double FirstLoss, double LastLoss);
+/// <param name="Curve">The mean loss over each of up to forty equal stretches of the run, by the stretch's last step.</param>
+public sealed record OptionFineTuningResult(
+    long Steps, long Tokens, double Flops, double FirstLoss, double LastLoss, IReadOnlyList<LossPoint> Curve);
+
+/// <summary>A point of a loss curve.</summary>
+/// <param name="Step">The last step of the stretch, counted from 1.</param>
+/// <param name="Loss">The mean loss over the stretch.</param>
+public readonly record struct LossPoint(long Step, double Loss);
 
 /// <summary>One fine-tuning under way.</summary>
 internal sealed class OptionFineTuningSession : IDisposable
 {
+    private const int CurvePoints = 40;
     private readonly Transformer _model;
     private readonly IReadOnlyList<OptionExample> _examples;
     private readonly OptionFineTuningConfiguration _configuration;
@@ -142,7 +150,8 @@ internal sealed class OptionFineTuningSession : IDisposable
         }
 
         long tail = TailSteps();
-        return new OptionFineTuningResult(_state.Step, _state.Tokens, _state.Flops, _state.FirstLossSum / tail, _state.LastLossSum / tail);
+        return new OptionFineTuningResult(
+            _state.Step, _state.Tokens, _state.Flops, _state.FirstLossSum / tail, _state.LastLossSum / tail, Curve());
     }
 
     public void Step()
@@ -184,6 +193,7 @@ internal sealed class OptionFineTuningSession : IDisposable
             _state.FirstLossSum += loss;
         if (_state.Step >= _totalSteps - TailSteps())
             _state.LastLossSum += loss;
+        _state.CurveSums[_state.Step * CurvePoints / _totalSteps] += loss;
         _state.Step++;
         _observer.OnStep(new TrainingStep(_state.Step, _totalSteps, loss, (float)norm, scale, _state.Tokens, _configuration.Name));
     }
@@ -193,6 +203,21 @@ internal sealed class OptionFineTuningSession : IDisposable
         _tape.Dispose();
         _gradientNorm.Dispose();
         _optimizer.Dispose();
+    }
+
+    private List<LossPoint> Curve()
+    {
+        var points = new List<LossPoint>();
+        for (long point = 0; point < CurvePoints; point++)
+        {
+            // Step s (from 0) belongs to point s · CurvePoints / total.
+            long first = ((point * _totalSteps) + CurvePoints - 1) / CurvePoints;
+            long end = (((point + 1) * _totalSteps) + CurvePoints - 1) / CurvePoints;
+            if (end > first)
+                points.Add(new LossPoint(end, _state.CurveSums[point] / (end - first)));
+        }
+
+        return points;
     }
 
     private long TailSteps() => Math.Max(1, _totalSteps / 10);
@@ -297,5 +322,7 @@ internal sealed class OptionFineTuningSession : IDisposable
         public double FirstLossSum { get; set; }
 
         public double LastLossSum { get; set; }
+
+        public double[] CurveSums { get; set; } = new double[CurvePoints];
     }
 }
