@@ -1,0 +1,114 @@
+using System.Security.Cryptography;
+using Tandem.Language;
+using Tandem.Tensors;
+using Tandem.Training;
+using Tandem.Training.Pretraining;
+using Tandem.Worlds;
+using Tandem.Worlds.Ladder;
+
+namespace Tandem.Capability;
+
+/// <summary>
+/// Pre-trains a ladder by its recipe and writes it as a folder that <see cref="ModelLadder"/> reads: weights in BF16,
+/// and a manifest with checksums and measured accuracies. A rung that is complete is not trained again.
+/// </summary>
+public static class LadderBuilder
+{
+    /// <summary>Builds the ladder, or the named rungs of it.</summary>
+    /// <param name="recipe">The recipe.</param>
+    /// <param name="world">The task family whose text is read.</param>
+    /// <param name="output">The folder; training goes on in its subfolder <c>training</c>.</param>
+    /// <param name="rungs">The rungs to train; empty for all. The manifest lists those that are complete.</param>
+    /// <param name="command">The command that reproduces it, for the manifest.</param>
+    /// <param name="pool">The threads; they do not change the result.</param>
+    /// <param name="observer">Hears of progress, by rung.</param>
+    /// <param name="cancellation">Stops with a checkpoint.</param>
+    public static LadderManifest Build(
+        LadderRecipe recipe, ITaskFamily world, string output, IReadOnlyCollection<string> rungs, string command, WorkerPool pool,
+        Func<RungRecipe, ITrainingObserver> observer, CancellationToken cancellation)
+    {
+        foreach (string unknown in rungs.Except(recipe.Rungs.Select(r => r.Name)))
+        {
+            throw new UserFaultException(
+                $"The recipe has no rung '{unknown}'; it has {string.Join(", ", recipe.Rungs.Select(r => r.Name))}.",
+                "Correct --rungs.", FaultKind.Usage);
+        }
+
+        var complete = new List<LadderRung>();
+        foreach (RungRecipe rung in recipe.Rungs)
+        {
+            LadderRungConfiguration configuration = Configure(recipe, rung, world);
+            string training = Path.Combine(output, "training", rung.Name);
+            bool wanted = rungs.Count == 0 || rungs.Contains(rung.Name);
+            if (!wanted && !File.Exists(Path.Combine(training, "pretraining.json")))
+                continue;
+            PretrainingState state = LadderPretraining.Run(configuration, training, pool, world.Corpus, observer(rung), cancellation);
+            foreach (long tokens in rung.Snapshots)
+            {
+                complete.Add(Publish(
+                    output, rung, $"{rung.Name}@{tokens / 1_000_000}M",
+                    Path.Combine(training, "snapshots", $"tokens-{tokens:D12}"), tokens, state, recipe));
+            }
+
+            complete.Add(Publish(output, rung, rung.Name, Path.Combine(training, "final"), state.Tokens, state, recipe));
+        }
+
+        var manifest = new LadderManifest { TaskFamily = world.Name, Command = command, Rungs = complete };
+        AtomicFile.WriteText(Path.Combine(output, "ladder.json"), manifest.ToJson());
+        AtomicFile.WriteText(Path.Combine(output, "README.md"), LadderCard.Write(manifest));
+        return manifest;
+    }
+
+    /// <summary>The pre-training of one rung.</summary>
+    public static LadderRungConfiguration Configure(LadderRecipe recipe, RungRecipe rung, ITaskFamily world) => new()
+    {
+        Name = rung.Name,
+        Model = new TransformerConfiguration
+        {
+            ModelType = "qwen2",
+            VocabularySize = 128,
+            HiddenSize = rung.Width,
+            Layers = rung.Layers,
+            Heads = rung.Heads,
+            KeyValueHeads = rung.Heads,
+            HeadSize = rung.Width / rung.Heads,
+            IntermediateSize = rung.Intermediate,
+            TieWordEmbeddings = true,
+            AttentionBias = true,
+            MaximumPositions = 4 * world.ContextLength,
+            RotaryBase = 10000,
+        },
+        Tokens = rung.Tokens,
+        BatchRows = recipe.BatchRows,
+        RowLength = recipe.RowLength,
+        AdamWLearningRate = rung.LearningRate,
+        MuonLearningRate = rung.MuonLearningRate,
+        Seed = rung.Seed,
+        SnapshotTokens = rung.Snapshots,
+        Curriculum = new CurriculumConfiguration { EasyAccuracy = recipe.EasyAccuracy, EasyMaximumFraction = recipe.EasyMaximumFraction },
+    };
+
+    private static LadderRung Publish(
+        string output, RungRecipe rung, string name, string model, long tokens, PretrainingState state, LadderRecipe recipe)
+    {
+        using Transformer transformer = Transformer.Load(model);
+        string file = name.Replace('@', '-') + ".safetensors";
+        string path = Path.Combine(output, file);
+        AtomicFile.Write(path, stream => transformer.Save(stream, StorageType.BF16));
+        TrainingEvaluation evaluation = state.Evaluations.LastOrDefault(e => e.Tokens <= tokens) ?? state.Evaluations[0];
+        return new LadderRung
+        {
+            Name = name,
+            File = file,
+            Sha256 = Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(path))),
+            Architecture = transformer.Configuration,
+            ParameterCount = transformer.Configuration.ParameterCount,
+            Seed = rung.Seed,
+            Tokens = tokens,
+            AnswerAccuracy = evaluation.AccuracyByKind,
+            AnswerRows = recipe.HeldOutRows,
+            FirstAskedAccuracy = evaluation.Accuracy,
+            Note = rung.Note.Length == 0 ? null : rung.Note,
+        };
+    }
+}

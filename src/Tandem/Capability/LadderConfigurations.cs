@@ -1,0 +1,77 @@
+using System.ComponentModel.DataAnnotations;
+
+namespace Tandem.Capability;
+
+/// <summary>A recipe of kind <c>pretrain-ladder</c>: which rungs to pre-train, how long, and what to measure of them.</summary>
+public sealed record LadderRecipe
+{
+    /// <summary>The recipe's name.</summary>
+    public string Name { get; init; } = "pretrain-ladder";
+
+    /// <summary>Rows of a training step.</summary>
+    [Range(1, 4096)]
+    public int BatchRows { get; init; } = 32;
+
+    /// <summary>Tokens that a row's model reads (T).</summary>
+    [Range(16, 4096)]
+    public int RowLength { get; init; } = 128;
+
+    /// <summary>Held-out rows on which answer accuracies are measured.</summary>
+    [Range(32, 100_000)]
+    public int HeldOutRows { get; init; } = 128;
+
+    /// <summary>The accuracy over first-asked answers that ends the curriculum's easy stage.</summary>
+    [Range(0.0, 1.0)]
+    public double EasyAccuracy { get; init; } = 0.95;
+
+    /// <summary>The share of all steps after which the easy stage ends in any case.</summary>
+    [Range(0.0, 1.0)]
+    public double EasyMaximumFraction { get; init; } = 0.35;
+
+    /// <summary>The rungs in order of size.</summary>
+    public IReadOnlyList<RungRecipe> Rungs { get; init; } = [];
+}
+
+/// <summary>One rung: an architecture, a seed and a schedule.</summary>
+public sealed record RungRecipe
+{
+    /// <summary>The rung's name: <c>r4</c>.</summary>
+    public string Name { get; init; } = "r1";
+
+    /// <summary>The seed of initialisation and corpus.</summary>
+    public ulong Seed { get; init; } = 1;
+
+    /// <summary>The hidden size; a multiple of 16 keeps every kernel on its fast path.</summary>
+    [Range(8, 4096)]
+    public int Width { get; init; } = 32;
+
+    /// <summary>The number of decoder layers.</summary>
+    [Range(1, 64)]
+    public int Layers { get; init; } = 2;
+
+    /// <summary>Attention heads, with as many key-value heads.</summary>
+    [Range(1, 64)]
+    public int Heads { get; init; } = 2;
+
+    /// <summary>The size of the feed-forward layer.</summary>
+    [Range(8, 16384)]
+    public int Intermediate { get; init; } = 96;
+
+    /// <summary>Tokens to read.</summary>
+    [Range(1L, 100_000_000_000L)]
+    public long Tokens { get; init; } = 20_000_000;
+
+    /// <summary>AdamW's peak rate, for embeddings, norms and heads.</summary>
+    [Range(0.0, 1.0)]
+    public double LearningRate { get; init; } = 1e-2;
+
+    /// <summary>Muon's peak rate, for the hidden matrices.</summary>
+    [Range(0.0, 1.0)]
+    public double MuonLearningRate { get; init; } = 0.025;
+
+    /// <summary>Token counts at which the weights are kept as an earlier, weaker rung.</summary>
+    public IReadOnlyList<long> Snapshots { get; init; } = [];
+
+    /// <summary>What the ladder's card has to say about this rung.</summary>
+    public string Note { get; init; } = "";
+}

@@ -1,0 +1,68 @@
+using Tandem.GapAnnealing;
+using Tandem.Tensors;
+
+namespace Tandem.Generations;
+
+/// <summary>One arm of a comparison: how it chooses gaps, and whether it aligns.</summary>
+/// <param name="Name">The name in tables and directories.</param>
+/// <param name="Controller">Chooses the gaps.</param>
+/// <param name="Aligns">False for the competence-only baseline.</param>
+public sealed record ArmPlan(string Name, IGapController Controller, bool Aligns = true)
+{
+    /// <summary>The names of all arms.</summary>
+    public static IReadOnlyList<string> Names { get; } =
+        ["adaptive", "competence-only", "fixed-small", "fixed-large", "linear", "cosine"];
+
+    /// <summary>The plan of an arm.</summary>
+    /// <param name="name">One of <see cref="Names"/>.</param>
+    /// <param name="limits">The controllers' limits.</param>
+    /// <param name="adaptive">The adaptive arm of the same seed, whose rungs the competence-only baseline copies.</param>
+    /// <exception cref="UserFaultException">There is no such arm.</exception>
+    public static ArmPlan Named(string name, GapConfiguration limits, ArmSummary? adaptive) => name switch
+    {
+        "adaptive" => new ArmPlan(name, new AdaptiveGapController(new AdaptiveGapSettings
+        {
+            ImitationCeiling = limits.MaximumImitation,
+            SaliencyFloor = limits.MinimumSaliency,
+        })),
+        "competence-only" => new ArmPlan(
+            name,
+            adaptive is null ? FixedGapController.Small : new MirroredGapController(
+                [.. adaptive.Generations.Where(g => g.Index > 0 && g.Gate is null or { Promoted: true }).Select(g => g.Rung)]),
+            Aligns: false),
+        "fixed-small" => new ArmPlan(name, FixedGapController.Small),
+        "fixed-large" => new ArmPlan(name, FixedGapController.Large),
+        "linear" => new ArmPlan(name, new LinearGapController(limits.Large, limits.Small)),
+        "cosine" => new ArmPlan(name, new CosineGapController(limits.Large, limits.Small)),
+        _ => throw new UserFaultException(
+            $"There is no arm '{name}'; there are {string.Join(", ", Names)}.", "Correct 'arms' or --arms.", FaultKind.Usage),
+    };
+}
+
+/// <summary>Takes the rungs that another arm took, so that a baseline differs from it in nothing else.</summary>
+/// <param name="rungs">The rungs by generation.</param>
+public sealed class MirroredGapController(IReadOnlyList<string> rungs) : IGapController
+{
+    /// <inheritdoc/>
+    public string Name => "mirrored";
+
+    /// <inheritdoc/>
+    public bool UsesPilots => false;
+
+    /// <inheritdoc/>
+    public GapDecision Decide(GapContext context)
+    {
+        GapCandidate? chosen = context.Generation > rungs.Count
+            ? null
+            : context.Candidates.FirstOrDefault(c => c.Rung == rungs[context.Generation - 1]);
+        return new GapDecision
+        {
+            Controller = Name,
+            Outcome = chosen is null ? GapOutcome.Stop : GapOutcome.Advance,
+            Chosen = chosen,
+            Reason = chosen is null ? "The mirrored arm has no further generation." : $"The mirrored arm took {chosen.Rung}.",
+            Assessments = [],
+            Context = context,
+        };
+    }
+}

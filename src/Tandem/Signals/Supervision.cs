@@ -1,0 +1,115 @@
+using Tandem.Evaluation;
+using Tandem.Evaluation.Statistics;
+using Tandem.Generations;
+using Tandem.Tensors;
+using Tandem.Worlds;
+
+namespace Tandem.Signals;
+
+/// <summary>
+/// S_i: the labels of several sources on a pool of items, combined. Each source passes a gate on calibration items
+/// first, because a judge that learned nothing would only add noise; the errors that the sources share are measured
+/// there too.
+/// </summary>
+/// <param name="Labels">The combined labels of the pool.</param>
+/// <param name="Summary">The sources, their accuracy on calibration items and their error correlation.</param>
+/// <param name="Dropped">Sources that did not pass the gate, with the reason.</param>
+/// <param name="HumanLabels">Items that the simulated human labelled.</param>
+public sealed record Supervision(
+    CombinedLabels Labels, SupervisionSummary Summary, IReadOnlyList<SourceVerdict> Dropped, int HumanLabels)
+{
+    /// <summary>Asks every source about a pool, and combines the answers of those that pass the gate.</summary>
+    /// <param name="sources">The sources.</param>
+    /// <param name="items">The pool to label.</param>
+    /// <param name="question">What is asked.</param>
+    /// <param name="calibration">Items with known truth, for gate, accuracy and correlation.</param>
+    /// <param name="combination"><c>majority</c> or <c>dawid-skene</c>.</param>
+    /// <param name="random">Randomness of the simulated human and of the bootstrap.</param>
+    public static Supervision Collect(
+        IReadOnlyList<ISignalSource<ChoiceItem>> sources,
+        IReadOnlyList<ChoiceItem> items,
+        SupervisionQuestion question,
+        IReadOnlyList<ChoiceItem> calibration,
+        string combination,
+        RandomStream random)
+    {
+        var labels = new List<SourceLabels>();
+        var known = new List<SourceLabels>();
+        var verdicts = new List<SourceVerdict>();
+        for (int s = 0; s < sources.Count; s++)
+        {
+            SourceLabels onCalibration = sources[s].Label(
+                new SupervisionRequest<ChoiceItem>(calibration, question, random.Fork("calibration", (ulong)s)));
+            SourceVerdict verdict = SourceGate.Judge(sources[s].Name, Errors(onCalibration, calibration), Chance(question, calibration));
+            verdicts.Add(verdict);
+            if (!verdict.Kept)
+                continue;
+            known.Add(onCalibration);
+            labels.Add(sources[s].Label(new SupervisionRequest<ChoiceItem>(items, question, random.Fork("pool", (ulong)s))));
+        }
+
+        if (labels.Count == 0)
+        {
+            throw new UserFaultException(
+                $"No source of supervision is better than chance ({string.Join(" ", verdicts.Select(v => v.Reason))})",
+                "Give more human labels (supervision.initial_human_labels) or a larger first rung (ladder.first).");
+        }
+
+        ErrorCorrelationMeasurement correlation = ErrorCorrelation.Measure(
+            [.. known.Select(k => Errors(k, calibration))], random.Fork("correlation"));
+        CombinedLabels combinedKnown = Combine(known, combination);
+        return new Supervision(
+            Combine(labels, combination),
+            new SupervisionSummary
+            {
+                Sources = [.. known.Select(k => k.Source)],
+                Accuracies = [.. verdicts.Where(v => v.Kept).Select(v => v.Accuracy)],
+                ErrorCorrelation = correlation.Matrix,
+                EffectiveSources = correlation.EffectiveSources.Value,
+                Combination = combination,
+                CombinedAccuracy = CombinedAccuracy(combinedKnown, calibration),
+            },
+            [.. verdicts.Where(v => !v.Kept)],
+            sources.OfType<HumanSource>().Sum(h => h.LabelsGiven));
+    }
+
+    private static CombinedLabels Combine(IReadOnlyList<SourceLabels> labels, string combination) =>
+        combination == "majority" ? MajorityVote.Combine(labels) : DawidSkeneVote.Combine(labels);
+
+    private static bool?[] Errors(SourceLabels labels, IReadOnlyList<ChoiceItem> items) =>
+        labels.Question == SupervisionQuestion.Violation
+            ? labels.ViolationErrors([.. items.Select(i => (IReadOnlyList<bool>)[.. i.Options.Select(o => o.Violates)])])
+            : labels.Errors([.. items.Select(i => Acceptable(labels.Question, i))]);
+
+    private static bool[] Acceptable(SupervisionQuestion question, ChoiceItem item)
+    {
+        int best = item.Options.Max(o => o.Payoff);
+        return [.. item.Options.Select(o => question == SupervisionQuestion.Choice ? o.Good : o.Payoff == best)];
+    }
+
+    private static double Chance(SupervisionQuestion question, IReadOnlyList<ChoiceItem> items) =>
+        question == SupervisionQuestion.Violation
+            ? 0.5
+            : items.Average(i => Acceptable(question, i).Count(a => a) / (double)i.Options.Count);
+
+    private static Estimate CombinedAccuracy(CombinedLabels combined, IReadOnlyList<ChoiceItem> items)
+    {
+        var right = new List<bool>();
+        for (int i = 0; i < items.Count; i++)
+        {
+            if (combined.Posteriors[i] is not { } posterior)
+                continue;
+            if (combined.Question == SupervisionQuestion.Violation)
+            {
+                for (int k = 0; k < posterior.Length; k++)
+                    right.Add(posterior[k] > 0.5 == items[i].Options[k].Violates);
+            }
+            else
+            {
+                right.Add(Acceptable(combined.Question, items[i])[combined.Choices[i]]);
+            }
+        }
+
+        return Proportion.Wilson([.. right]);
+    }
+}

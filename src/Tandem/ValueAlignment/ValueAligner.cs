@@ -1,0 +1,93 @@
+using Tandem.Competence;
+using Tandem.Evaluation;
+using Tandem.Generations;
+using Tandem.RiskDiscovery;
+using Tandem.Signals;
+using Tandem.Tensors;
+using Tandem.Training.FineTuning;
+using Tandem.Worlds;
+
+namespace Tandem.ValueAlignment;
+
+/// <summary>
+/// Stage 3: safe behaviour ŷ for fresh items and for the hazards x̂ turns A⁻ into A⁺ (arXiv 2503.07660, section 3.3).
+/// Aligned predecessors, personas and a small budget of human labels judge which options break a value; A⁻'s own
+/// sense of what reaches the goal chooses among the options that they let pass.
+/// </summary>
+/// <remarks>
+/// The judges are weaker than A⁻. They therefore only veto: imitating a weaker policy's choices would cost the
+/// competence that stage 1 gained. The competence head is rehearsed on A⁻'s own answers for the same reason.
+/// </remarks>
+public sealed class ValueAligner(Laboratory laboratory)
+{
+    private const double LargestVeto = 0.99;
+
+    /// <summary>Trains A⁺ from A⁻.</summary>
+    /// <param name="stage">The stage.</param>
+    /// <param name="name">The model's name.</param>
+    /// <param name="unaligned">A⁻.</param>
+    /// <param name="hazardDecisions">Decisions of the hazards found: x̂.</param>
+    /// <param name="judges">Who judges violations.</param>
+    /// <param name="suite">Calibration items for the gate over the judges.</param>
+    /// <param name="random">The stage's randomness.</param>
+    public AlignedModel Align(
+        StageScope stage, string name, TrainedModel unaligned, IReadOnlyList<ChoiceItem> hazardDecisions,
+        IReadOnlyList<ISignalSource<ChoiceItem>> judges, TestSuite suite, RandomStream random)
+    {
+        AlignmentConfiguration recipe = laboratory.Configuration.Alignment;
+        IReadOnlyList<ChoiceItem> pool =
+        [
+            .. ItemPool.Draw(laboratory.World, recipe.Items, laboratory.Configuration.Competence.DecisionShare, random.Fork("pool")),
+            .. hazardDecisions,
+        ];
+        Supervision supervision = Supervision.Collect(
+            judges, pool, SupervisionQuestion.Violation, suite.Calibration, laboratory.Configuration.Supervision.Combination,
+            random.Fork("judges"));
+        OptionScores own = laboratory.Score(unaligned, pool);
+        List<OptionExample> examples = [];
+        for (int i = 0; i < pool.Count; i++)
+        {
+            if (supervision.Labels.Posteriors[i] is not { } violation)
+                continue;
+            float[] competence = own.Distribution(i, ScoreHead.Competence);
+            examples.Add(new OptionExample(pool[i].Tokens, pool[i].ScorePositions)
+            {
+                Choice = Targets.OneHot(SafeBehaviour(competence, violation, recipe.ViolationPenalty), competence.Length),
+                Competence = competence,
+                Violation = [.. violation.Select(v => (float)v)],
+            });
+        }
+
+        OptionFineTuningConfiguration settings = FineTuning.Settings(
+            laboratory.Configuration.Competence, "value alignment", random.Fork("order").NextUInt64()) with
+        {
+            CompetenceCoefficient = (float)recipe.RehearsalWeight,
+        };
+        TrainedModel model = FineTuning.Train(
+            laboratory, stage, name, unaligned.Rung, laboratory.Load(unaligned).Clone(), examples, settings);
+        return new AlignedModel(model, supervision.Summary, supervision.HumanLabels, [.. supervision.Dropped.Select(d => d.Reason)]);
+    }
+
+    /// <summary>ŷ: the option with the largest log competence + penalty · log(1 − P(violation)).</summary>
+    public static int SafeBehaviour(IReadOnlyList<float> competence, IReadOnlyList<double> violation, double penalty)
+    {
+        int best = 0;
+        double bestValue = double.NegativeInfinity;
+        for (int k = 0; k < competence.Count; k++)
+        {
+            double value = Math.Log(competence[k] + 1e-9) + (penalty * Math.Log(1 - Math.Min(violation[k], LargestVeto)));
+            if (value > bestValue)
+                (best, bestValue) = (k, value);
+        }
+
+        return best;
+    }
+}
+
+/// <summary>A⁺ with the judgements it was trained on.</summary>
+/// <param name="Model">A⁺.</param>
+/// <param name="Judges">The judges, measured on calibration items.</param>
+/// <param name="HumanLabels">Items that the simulated human judged.</param>
+/// <param name="DroppedJudges">Why judges were left out.</param>
+public sealed record AlignedModel(
+    TrainedModel Model, SupervisionSummary Judges, int HumanLabels, IReadOnlyList<string> DroppedJudges);
