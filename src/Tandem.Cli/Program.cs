@@ -1,1 +1,24 @@
-return 0;
+using System.CommandLine;
+using Tandem.Cli;
+using Tandem.Cli.Commands;
+
+var root = new RootCommand(
+    """
+    Tandem grows language models in generations, makes each more capable and then more aligned, and measures whether it
+    worked (arXiv 2503.07660).
+
+    Examples:
+      tandem run                                   three generations on the embedded world, in minutes
+      tandem run --arms all --seeds 1,2,3          every gap schedule beside it, over three seeds
+      tandem run --config weak-to-strong           a student for every teacher of the ladder
+      tandem resume runs/quickstart                go on where a run was interrupted
+      tandem report runs/quickstart                write report.html again
+      tandem train pretrain --out my-ladder        pre-train the ladder from scratch (hours)
+    """)
+{
+    RunCommand.Create(),
+    ResumeCommand.Create(),
+    ReportCommand.Create(),
+    TrainCommand.Create(),
+};
+return await CommandLine.RunAsync(root, args);

@@ -1,0 +1,34 @@
+using Tandem.Generations;
+using Tandem.Runs;
+using Tandem.Tensors;
+using Tandem.Worlds;
+using Tandem.Worlds.Ladder;
+
+namespace Tandem.Cli;
+
+/// <summary>What of a command line is the same for every kind of run.</summary>
+/// <param name="Directory">The run directory.</param>
+/// <param name="Threads">Threads.</param>
+/// <param name="Json">Whether standard output gets JSON.</param>
+/// <param name="Cancellation">Set when the user interrupts.</param>
+internal sealed record RunSettings(string Directory, int Threads, bool Json, CancellationToken Cancellation)
+{
+    /// <summary>The ladder in a folder, or the one that ships with the program.</summary>
+    public static ModelLadder Ladder(string directory) =>
+        directory.Length == 0 ? ModelLadder.Embedded() : ModelLadder.FromDirectory(directory);
+
+    /// <summary>A laboratory over a run directory.</summary>
+    public Laboratory Laboratory(RunDirectory run, WorkerPool pool, ModelLadder ladder, IRunProgress progress, RunConfiguration configuration) => new()
+    {
+        Configuration = configuration,
+        Directory = run,
+        Pool = pool,
+        Ladder = ladder,
+        World = TaskFamilies.Named("chains"),
+        Progress = progress,
+        Cancellation = Cancellation,
+    };
+
+    /// <summary>The threads.</summary>
+    public WorkerPool Pool() => new(Math.Clamp(Threads, 1, 256));
+}
