@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics.X86;
 
 namespace Tandem.Tensors;
 
@@ -70,6 +71,7 @@ internal static unsafe class GemmDriver<TKernel>
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void DirectChunk(void* state, int panel)
     {
         ref readonly GemmProblem p = ref Unsafe.AsRef<GemmProblem>(state);
@@ -96,7 +98,8 @@ internal static unsafe class GemmDriver<TKernel>
             {
                 int rows = Math.Min(TKernel.Rows, p.M - row);
                 float* a = p.A + (row * p.ARow) + (start * p.AStep);
-                WriteTile(rows, columns, depth, a, p.ARow, p.AStep, b, bStep, p.C + (row * p.Ldc) + column, p.Ldc, accumulate);
+                WriteTile(
+                    rows, columns, depth, a, p.ARow, p.AStep, b, bStep, p.C + (row * p.Ldc) + column, p.Ldc, accumulate, (byte*)b, 0);
             }
         }
     }
@@ -104,21 +107,23 @@ internal static unsafe class GemmDriver<TKernel>
     // A kernel writes whole tiles: a tile cut by the right edge of C goes through a buffer.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void WriteTile(
-        int rows, int columns, int depth, float* a, nint aRow, nint aStep, float* b, nint bStep, float* c, nint ldc, bool accumulate)
+        int rows, int columns, int depth, float* a, nint aRow, nint aStep, float* b, nint bStep, float* c, nint ldc, bool accumulate,
+        byte* ahead, nint aheadStep)
     {
         if (columns == TKernel.Columns)
-            TKernel.Multiply(rows, depth, a, aRow, aStep, b, bStep, c, ldc, accumulate);
+            TKernel.Multiply(rows, depth, a, aRow, aStep, b, bStep, c, ldc, accumulate, ahead, aheadStep);
         else
-            WriteCutTile(rows, columns, depth, a, aRow, aStep, b, bStep, c, ldc, accumulate);
+            WriteCutTile(rows, columns, depth, a, aRow, aStep, b, bStep, c, ldc, accumulate, ahead, aheadStep);
     }
 
     [SkipLocalsInit]
-    [MethodImpl(MethodImplOptions.NoInlining)]
+    [MethodImpl(MethodImplOptions.NoInlining | MethodImplOptions.AggressiveOptimization)]
     private static void WriteCutTile(
-        int rows, int columns, int depth, float* a, nint aRow, nint aStep, float* b, nint bStep, float* c, nint ldc, bool accumulate)
+        int rows, int columns, int depth, float* a, nint aRow, nint aStep, float* b, nint bStep, float* c, nint ldc, bool accumulate,
+        byte* ahead, nint aheadStep)
     {
         float* tile = stackalloc float[8 * 32];
-        TKernel.Multiply(rows, depth, a, aRow, aStep, b, bStep, tile, TKernel.Columns, false);
+        TKernel.Multiply(rows, depth, a, aRow, aStep, b, bStep, tile, TKernel.Columns, false, ahead, aheadStep);
         for (int i = 0; i < rows; i++, c += ldc, tile += TKernel.Columns)
         {
             for (int j = 0; j < columns; j++)
@@ -132,7 +137,7 @@ internal static unsafe class GemmDriver<TKernel>
         int blockN = Math.Min(problem.N, BlockWidth);
         long width = Panels(blockN) * (long)TKernel.Columns;
         int blockK = (int)Math.Min(problem.K, Math.Max(BlockFloats / width / Gemm.ChunkDepth, 1) * Gemm.ChunkDepth);
-        var block = new RowsState { Problem = problem, PanelStride = ((nint)blockK * TKernel.Columns) + StripPadding };
+        var block = new RowsState { Problem = problem, Threads = pool.Threads, PanelStride = ((nint)blockK * TKernel.Columns) + StripPadding };
         block.PackedB = GemmScratch.Current.Shared(Panels(blockN) * block.PanelStride);
         for (int column = 0; column < problem.N; column += blockN)
         {
@@ -160,6 +165,7 @@ internal static unsafe class GemmDriver<TKernel>
     }
 
     // B in place: a chunk is a slice of k. B transposed: a chunk is a panel.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void PackChunk(void* state, int chunk)
     {
         RowsState* block = (RowsState*)state;
@@ -181,6 +187,7 @@ internal static unsafe class GemmDriver<TKernel>
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void RowsChunk(void* state, int chunk)
     {
         RowsState* block = (RowsState*)state;
@@ -188,6 +195,15 @@ internal static unsafe class GemmDriver<TKernel>
         (int rowBlock, int group) = (chunk / block->PanelGroups, chunk % block->PanelGroups);
         (int firstTile, int lastTile) = Share(Tiles(p.M), rowBlock, block->RowBlocks);
         (int firstPanel, int lastPanel) = Share(Panels(block->Columns), group, block->PanelGroups);
+
+        // A comes from memory: while a block of rows is computed, the one that this thread is likely to take next is
+        // fetched, evenly over the multiply-adds.
+        int aheadTile = Share(Tiles(p.M), rowBlock + block->Threads, block->RowBlocks).First;
+        bool isAhead = group == 0 && rowBlock + block->Threads < block->RowBlocks && p.ARow <= 2 * block->Depth;
+        byte* ahead = (byte*)(p.A + ((nint)aheadTile * TKernel.Rows * p.ARow) + block->Start);
+        byte* aheadEnd = ahead + ((nint)(lastTile - firstTile) * TKernel.Rows * p.ARow * sizeof(float));
+        nint steps = (nint)(lastPanel - firstPanel) * block->Depth;
+        nint aheadStep = isAhead ? ((TKernel.Rows * p.ARow * sizeof(float)) + steps - 1) / steps : 0;
         for (int from = 0; from < block->Depth; from += Gemm.ChunkDepth)
         {
             int depth = Math.Min(Gemm.ChunkDepth, block->Depth - from);
@@ -203,7 +219,15 @@ internal static unsafe class GemmDriver<TKernel>
                     int rows = Math.Min(TKernel.Rows, p.M - row);
                     float* a = p.A + (row * p.ARow) + block->Start + from;
                     float* c = p.C + (row * p.Ldc) + block->Column + column;
-                    WriteTile(rows, columns, depth, a, p.ARow, 1, b, TKernel.Columns, c, p.Ldc, accumulate);
+                    if (!isAhead || ahead >= aheadEnd)
+                    {
+                        isAhead = false;
+                        ahead = (byte*)b;
+                        aheadStep = 0;
+                    }
+
+                    WriteTile(rows, columns, depth, a, p.ARow, 1, b, TKernel.Columns, c, p.Ldc, accumulate, ahead, aheadStep);
+                    ahead += depth * aheadStep;
                 }
             }
         }
@@ -231,6 +255,7 @@ internal static unsafe class GemmDriver<TKernel>
 
     // The grid with the least estimated time per step of k: rounds of regions, each its multiply-adds (16 per cycle) and
     // its packing (4 floats per cycle); a region whose strips outgrow the second-level cache is dearer.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void ChooseRegions(int m, int n, int threads, out int down, out int across)
     {
         (down, across) = (1, 1);
@@ -252,6 +277,7 @@ internal static unsafe class GemmDriver<TKernel>
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void RegionChunk(void* state, int chunk)
     {
         RegionsState* region = (RegionsState*)state;
@@ -270,6 +296,13 @@ internal static unsafe class GemmDriver<TKernel>
             bool accumulate = p.Accumulate || start > 0;
             GemmPacking.PackStrips(p.A + firstRow + (start * p.AStep), p.AStep, depth, rows, TKernel.Rows, packedA, tileStride);
             GemmPacking.PackStrips(p.B + firstColumn + (start * p.BStep), p.BStep, depth, columns, TKernel.Columns, packedB, panelStride);
+
+            // Meanwhile the next slice of k is fetched from memory: first A, then B.
+            int nextStart = start + depth, nextDepth = Math.Min(Gemm.ChunkDepth, p.K - nextStart);
+            var next = new Lookahead(
+                new Operand(p.A + firstRow + (nextStart * p.AStep), p.AStep, rows),
+                new Operand(p.B + firstColumn + (nextStart * p.BStep), p.BStep, columns),
+                nextDepth, Panels(columns) * Tiles(rows), (nint)depth * Panels(columns) * Tiles(rows));
             for (int column = 0; column < columns; column += TKernel.Columns)
             {
                 float* b = packedB + (column / TKernel.Columns * panelStride);
@@ -277,14 +310,91 @@ internal static unsafe class GemmDriver<TKernel>
                 float* a = packedA;
                 for (int row = 0; row < rows; row += TKernel.Rows)
                 {
+                    next.Advance(depth, b, out byte* ahead, out nint aheadStep);
                     WriteTile(
                         Math.Min(TKernel.Rows, rows - row), Math.Min(TKernel.Columns, columns - column), depth, a, 1, TKernel.Rows, b,
-                        TKernel.Columns, c, p.Ldc, accumulate);
+                        TKernel.Columns, c, p.Ldc, accumulate, ahead, aheadStep);
                     a += tileStride;
                     c += TKernel.Rows * p.Ldc;
                 }
             }
         }
+    }
+
+    // What of the next slice is fetched during each tile. Operands whose rows lie one after the other are streams that
+    // the kernel follows; of an operand that is only partly in the region, some rows are fetched before each tile.
+    private struct Lookahead
+    {
+        private readonly nint _streamStep;
+        private readonly int _rowsPerTile;
+        private byte* _stream, _streamEnd, _later, _laterEnd;
+        private float* _row;
+        private nint _stride;
+        private int _rowLength, _rowsLeft;
+
+        public Lookahead(in Operand a, in Operand b, int depth, int tiles, nint steps)
+        {
+            _rowsPerTile = (depth + tiles - 1) / tiles;
+            Add(a, depth);
+            Add(b, depth);
+            _streamStep = ((nint)(_streamEnd - _stream) + (nint)(_laterEnd - _later) + steps - 1) / steps;
+        }
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public void Advance(int depth, float* otherwise, out byte* ahead, out nint aheadStep)
+        {
+            if (Sse.IsSupported && _rowsLeft > 0)
+            {
+                for (int i = 0; i < _rowsPerTile && _rowsLeft > 0; i++)
+                {
+                    for (int j = 0; j < _rowLength; j += 16)
+                        Sse.Prefetch1(_row + j);
+                    _row += _stride;
+                    _rowsLeft--;
+                }
+            }
+
+            if (_stream >= _streamEnd)
+            {
+                _stream = _later;
+                _streamEnd = _laterEnd;
+                _later = _laterEnd;
+            }
+
+            bool more = _stream < _streamEnd;
+            ahead = more ? _stream : (byte*)otherwise;
+            aheadStep = more ? _streamStep : 0;
+            _stream += depth * aheadStep;
+        }
+
+        private void Add(in Operand operand, int depth)
+        {
+            byte* first = (byte*)operand.First, end = first + (depth * operand.Stride * sizeof(float));
+            if (operand.Stride > operand.Length + (operand.Length / 4))
+            {
+                _row = operand.First;
+                _stride = operand.Stride;
+                _rowLength = operand.Length;
+                _rowsLeft = depth;
+            }
+            else if (_stream == null)
+            {
+                _stream = first;
+                _streamEnd = end;
+            }
+            else
+            {
+                _later = first;
+                _laterEnd = end;
+            }
+        }
+    }
+
+    private readonly struct Operand(float* first, nint stride, int length)
+    {
+        public readonly float* First = first;
+        public readonly nint Stride = stride;
+        public readonly int Length = length;
     }
 
     private static (int First, int Last) Share(int count, int part, int parts) =>
@@ -295,7 +405,7 @@ internal static unsafe class GemmDriver<TKernel>
         public GemmProblem Problem;
         public float* PackedB;
         public nint PanelStride;
-        public int Column, Columns, Start, Depth, RowBlocks, PanelGroups;
+        public int Column, Columns, Start, Depth, RowBlocks, PanelGroups, Threads;
     }
 
     private struct RegionsState

@@ -27,8 +27,11 @@ internal unsafe interface IGemmKernel
     /// <param name="c">Element (i, j) is at c[i·ldc + j].</param>
     /// <param name="ldc">Floats between rows of C.</param>
     /// <param name="accumulate">Whether sums are added to C.</param>
+    /// <param name="ahead">Memory that is read soon: step k of the sum prefetches the line at ahead + k·aheadStep.</param>
+    /// <param name="aheadStep">Bytes; small enough to spread the lines evenly over the sum.</param>
     static abstract void Multiply(
-        int rows, int depth, float* a, nint aRow, nint aStep, float* b, nint bStep, float* c, nint ldc, bool accumulate);
+        int rows, int depth, float* a, nint aRow, nint aStep, float* b, nint bStep, float* c, nint ldc, bool accumulate,
+        byte* ahead, nint aheadStep);
 }
 
 /// <summary>A number of rows that the compiler knows: one method body becomes one kernel per row count.</summary>
@@ -62,22 +65,24 @@ internal readonly unsafe struct Avx2GemmKernel : IGemmKernel
     public static int Columns => 16;
 
     public static void Multiply(
-        int rows, int depth, float* a, nint aRow, nint aStep, float* b, nint bStep, float* c, nint ldc, bool accumulate)
+        int rows, int depth, float* a, nint aRow, nint aStep, float* b, nint bStep, float* c, nint ldc, bool accumulate,
+        byte* ahead, nint aheadStep)
     {
         switch (rows)
         {
-            case 1: Tile<Rows1>(depth, a, aRow, aStep, b, bStep, c, ldc, accumulate); break;
-            case 2: Tile<Rows2>(depth, a, aRow, aStep, b, bStep, c, ldc, accumulate); break;
-            case 3: Tile<Rows3>(depth, a, aRow, aStep, b, bStep, c, ldc, accumulate); break;
-            case 4: Tile<Rows4>(depth, a, aRow, aStep, b, bStep, c, ldc, accumulate); break;
-            case 5: Tile<Rows5>(depth, a, aRow, aStep, b, bStep, c, ldc, accumulate); break;
-            default: Tile<Rows6>(depth, a, aRow, aStep, b, bStep, c, ldc, accumulate); break;
+            case 1: Tile<Rows1>(depth, a, aRow, aStep, b, bStep, c, ldc, accumulate, ahead, aheadStep); break;
+            case 2: Tile<Rows2>(depth, a, aRow, aStep, b, bStep, c, ldc, accumulate, ahead, aheadStep); break;
+            case 3: Tile<Rows3>(depth, a, aRow, aStep, b, bStep, c, ldc, accumulate, ahead, aheadStep); break;
+            case 4: Tile<Rows4>(depth, a, aRow, aStep, b, bStep, c, ldc, accumulate, ahead, aheadStep); break;
+            case 5: Tile<Rows5>(depth, a, aRow, aStep, b, bStep, c, ldc, accumulate, ahead, aheadStep); break;
+            default: Tile<Rows6>(depth, a, aRow, aStep, b, bStep, c, ldc, accumulate, ahead, aheadStep); break;
         }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Tile<TRows>(
-        int depth, float* a, nint aRow, nint aStep, float* b, nint bStep, float* c, nint ldc, bool accumulate)
+        int depth, float* a, nint aRow, nint aStep, float* b, nint bStep, float* c, nint ldc, bool accumulate,
+        byte* ahead, nint aheadStep)
         where TRows : struct, IRowCount
     {
         float* a1 = a + aRow, a2 = a1 + aRow, a3 = a2 + aRow, a4 = a3 + aRow, a5 = a4 + aRow;
@@ -98,6 +103,9 @@ internal readonly unsafe struct Avx2GemmKernel : IGemmKernel
         {
             Vector256<float> b0 = Vector256.Load(b), b1 = Vector256.Load(b + 8);
             b += bStep;
+            if (Sse.IsSupported)
+                Sse.Prefetch1(ahead);
+            ahead += aheadStep;
             Vector256<float> x = Vector256.Create(a[at]);
             c00 = Vector256.FusedMultiplyAdd(x, b0, c00);
             c01 = Vector256.FusedMultiplyAdd(x, b1, c01);
@@ -169,24 +177,26 @@ internal readonly unsafe struct Avx512GemmKernel : IGemmKernel
     public static int Columns => 32;
 
     public static void Multiply(
-        int rows, int depth, float* a, nint aRow, nint aStep, float* b, nint bStep, float* c, nint ldc, bool accumulate)
+        int rows, int depth, float* a, nint aRow, nint aStep, float* b, nint bStep, float* c, nint ldc, bool accumulate,
+        byte* ahead, nint aheadStep)
     {
         switch (rows)
         {
-            case 1: Tile<Rows1>(depth, a, aRow, aStep, b, bStep, c, ldc, accumulate); break;
-            case 2: Tile<Rows2>(depth, a, aRow, aStep, b, bStep, c, ldc, accumulate); break;
-            case 3: Tile<Rows3>(depth, a, aRow, aStep, b, bStep, c, ldc, accumulate); break;
-            case 4: Tile<Rows4>(depth, a, aRow, aStep, b, bStep, c, ldc, accumulate); break;
-            case 5: Tile<Rows5>(depth, a, aRow, aStep, b, bStep, c, ldc, accumulate); break;
-            case 6: Tile<Rows6>(depth, a, aRow, aStep, b, bStep, c, ldc, accumulate); break;
-            case 7: Tile<Rows7>(depth, a, aRow, aStep, b, bStep, c, ldc, accumulate); break;
-            default: Tile<Rows8>(depth, a, aRow, aStep, b, bStep, c, ldc, accumulate); break;
+            case 1: Tile<Rows1>(depth, a, aRow, aStep, b, bStep, c, ldc, accumulate, ahead, aheadStep); break;
+            case 2: Tile<Rows2>(depth, a, aRow, aStep, b, bStep, c, ldc, accumulate, ahead, aheadStep); break;
+            case 3: Tile<Rows3>(depth, a, aRow, aStep, b, bStep, c, ldc, accumulate, ahead, aheadStep); break;
+            case 4: Tile<Rows4>(depth, a, aRow, aStep, b, bStep, c, ldc, accumulate, ahead, aheadStep); break;
+            case 5: Tile<Rows5>(depth, a, aRow, aStep, b, bStep, c, ldc, accumulate, ahead, aheadStep); break;
+            case 6: Tile<Rows6>(depth, a, aRow, aStep, b, bStep, c, ldc, accumulate, ahead, aheadStep); break;
+            case 7: Tile<Rows7>(depth, a, aRow, aStep, b, bStep, c, ldc, accumulate, ahead, aheadStep); break;
+            default: Tile<Rows8>(depth, a, aRow, aStep, b, bStep, c, ldc, accumulate, ahead, aheadStep); break;
         }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Tile<TRows>(
-        int depth, float* a, nint aRow, nint aStep, float* b, nint bStep, float* c, nint ldc, bool accumulate)
+        int depth, float* a, nint aRow, nint aStep, float* b, nint bStep, float* c, nint ldc, bool accumulate,
+        byte* ahead, nint aheadStep)
         where TRows : struct, IRowCount
     {
         float* a1 = a + aRow, a2 = a1 + aRow, a3 = a2 + aRow, a4 = a3 + aRow, a5 = a4 + aRow, a6 = a5 + aRow, a7 = a6 + aRow;
@@ -207,6 +217,9 @@ internal readonly unsafe struct Avx512GemmKernel : IGemmKernel
         {
             Vector512<float> b0 = Vector512.Load(b), b1 = Vector512.Load(b + 16);
             b += bStep;
+            if (Sse.IsSupported)
+                Sse.Prefetch1(ahead);
+            ahead += aheadStep;
             Vector512<float> x = Vector512.Create(a[at]);
             c00 = Vector512.FusedMultiplyAdd(x, b0, c00);
             c01 = Vector512.FusedMultiplyAdd(x, b1, c01);
@@ -294,20 +307,22 @@ internal readonly unsafe struct PortableGemmKernel : IGemmKernel
     public static int Columns => 16;
 
     public static void Multiply(
-        int rows, int depth, float* a, nint aRow, nint aStep, float* b, nint bStep, float* c, nint ldc, bool accumulate)
+        int rows, int depth, float* a, nint aRow, nint aStep, float* b, nint bStep, float* c, nint ldc, bool accumulate,
+        byte* ahead, nint aheadStep)
     {
         switch (rows)
         {
-            case 1: Tile<Rows1>(depth, a, aRow, aStep, b, bStep, c, ldc, accumulate); break;
-            case 2: Tile<Rows2>(depth, a, aRow, aStep, b, bStep, c, ldc, accumulate); break;
-            case 3: Tile<Rows3>(depth, a, aRow, aStep, b, bStep, c, ldc, accumulate); break;
-            default: Tile<Rows4>(depth, a, aRow, aStep, b, bStep, c, ldc, accumulate); break;
+            case 1: Tile<Rows1>(depth, a, aRow, aStep, b, bStep, c, ldc, accumulate, ahead, aheadStep); break;
+            case 2: Tile<Rows2>(depth, a, aRow, aStep, b, bStep, c, ldc, accumulate, ahead, aheadStep); break;
+            case 3: Tile<Rows3>(depth, a, aRow, aStep, b, bStep, c, ldc, accumulate, ahead, aheadStep); break;
+            default: Tile<Rows4>(depth, a, aRow, aStep, b, bStep, c, ldc, accumulate, ahead, aheadStep); break;
         }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Tile<TRows>(
-        int depth, float* a, nint aRow, nint aStep, float* b, nint bStep, float* c, nint ldc, bool accumulate)
+        int depth, float* a, nint aRow, nint aStep, float* b, nint bStep, float* c, nint ldc, bool accumulate,
+        byte* ahead, nint aheadStep)
         where TRows : struct, IRowCount
     {
         float* a1 = a + aRow, a2 = a1 + aRow, a3 = a2 + aRow;
