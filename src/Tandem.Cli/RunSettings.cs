@@ -17,6 +17,26 @@ internal sealed record RunSettings(string Directory, int Threads, bool Json, Can
     public static ModelLadder Ladder(string directory) =>
         directory.Length == 0 ? ModelLadder.Embedded() : ModelLadder.FromDirectory(directory);
 
+    /// <summary>
+    /// Creates the run directory, or opens it to go on; stages whose weights are no longer what they were are computed
+    /// again rather than built upon.
+    /// </summary>
+    public RunDirectory Open(ResolvedRecipe recipe)
+    {
+        RunDirectory run = RunDirectory.Open(Directory, recipe, cancellation: Cancellation);
+        try
+        {
+            if (run.IsResumed)
+                run.Verify();
+            return run;
+        }
+        catch
+        {
+            run.Dispose();
+            throw;
+        }
+    }
+
     /// <summary>A laboratory over a run directory.</summary>
     public Laboratory Laboratory(RunDirectory run, WorkerPool pool, ModelLadder ladder, IRunProgress progress, RunConfiguration configuration) => new()
     {

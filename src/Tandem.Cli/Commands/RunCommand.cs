@@ -6,6 +6,7 @@ using Tandem.Paradigms.WeakToStrong;
 using Tandem.Reports;
 using Tandem.Runs;
 using Tandem.Tensors;
+using Tandem.Worlds.Ladder;
 
 namespace Tandem.Cli.Commands;
 
@@ -79,11 +80,13 @@ internal static class RunCommand
     {
         foreach (string arm in recipe.Value.Arms)
             ArmPlan.Named(arm, recipe.Value.Gap, null);
-        using RunDirectory run = RunDirectory.Open(settings.Directory, recipe.Resolved, cancellation: settings.Cancellation);
+        // A recipe that cannot run leaves no directory behind, which would hold its name and its identity.
+        ModelLadder ladder = RunSettings.Ladder(recipe.Value.Ladder.Directory);
+        _ = ladder[recipe.Value.Ladder.First];
+        using RunDirectory run = settings.Open(recipe.Resolved);
         using WorkerPool pool = settings.Pool();
         using Reports.LiveDisplay display = Reports.LiveDisplay.OnStandardError();
-        using Laboratory laboratory = settings.Laboratory(
-            run, pool, RunSettings.Ladder(recipe.Value.Ladder.Directory), display, recipe.Value);
+        using Laboratory laboratory = settings.Laboratory(run, pool, ladder, display, recipe.Value);
         RunSummary summary = RunPipeline.Run(
             laboratory, $"tandem run --config {Path.Combine(settings.Directory, RunDirectory.RecipeFileName)}");
         run.WriteFile(RunDirectory.ReportFileName, stream => ReportWriter.Write(summary, stream));

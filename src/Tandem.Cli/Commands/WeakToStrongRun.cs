@@ -8,6 +8,7 @@ using Tandem.Paradigms.WeakToStrong;
 using Tandem.Reports;
 using Tandem.Runs;
 using Tandem.Tensors;
+using Tandem.Worlds.Ladder;
 
 namespace Tandem.Cli.Commands;
 
@@ -18,11 +19,11 @@ internal static class WeakToStrongRun
 
     public static int Execute(Recipe<WeakToStrongConfiguration> recipe, RunSettings settings)
     {
-        using RunDirectory run = RunDirectory.Open(settings.Directory, recipe.Resolved, cancellation: settings.Cancellation);
+        ModelLadder ladder = RunSettings.Ladder(recipe.Value.LadderDirectory);
+        using RunDirectory run = settings.Open(recipe.Resolved);
         using WorkerPool pool = settings.Pool();
         using Reports.LiveDisplay display = Reports.LiveDisplay.OnStandardError();
-        using Laboratory laboratory = settings.Laboratory(
-            run, pool, RunSettings.Ladder(recipe.Value.LadderDirectory), display, new RunConfiguration());
+        using Laboratory laboratory = settings.Laboratory(run, pool, ladder, display, new RunConfiguration());
         WeakToStrongSummary summary = new WeakToStrongExperiment(laboratory, recipe.Value).Run();
         run.WriteFile(SummaryFileName, stream => JsonSerializer.Serialize(stream, summary, RunPipeline.Json));
         display.Dispose();
