@@ -75,7 +75,7 @@ public sealed unsafe class Arena : IDisposable
     private void AddBlock(long bytes)
     {
         bytes = (bytes + 63) / 64 * 64;
-        _blocks.Add(((nint)NativeMemory.AlignedAlloc((nuint)bytes, 64), bytes));
+        _blocks.Add(((nint)NativeBlock.Allocate((nuint)bytes), bytes));
     }
 
     private void Free()

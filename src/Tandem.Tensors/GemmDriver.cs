@@ -1,5 +1,4 @@
 using System.Runtime.CompilerServices;
-using System.Runtime.Intrinsics.X86;
 
 namespace Tandem.Tensors;
 
@@ -94,40 +93,41 @@ internal static unsafe class GemmDriver<TKernel>
             }
 
             bool accumulate = p.Accumulate || start > 0;
-            for (int row = 0; row < p.M; row += TKernel.Rows)
-            {
-                int rows = Math.Min(TKernel.Rows, p.M - row);
-                float* a = p.A + (row * p.ARow) + (start * p.AStep);
-                WriteTile(
-                    rows, columns, depth, a, p.ARow, p.AStep, b, bStep, p.C + (row * p.Ldc) + column, p.Ldc, accumulate, (byte*)b, 0);
-            }
+            float* a = p.A + (start * p.AStep);
+            MultiplyPanel(
+                p.M, columns, depth, a, TKernel.Rows * p.ARow, p.ARow, p.AStep, b, bStep, p.C + column, p.Ldc, accumulate, (byte*)b, 0);
         }
     }
 
-    // A kernel writes whole tiles: a tile cut by the right edge of C goes through a buffer.
+    // A kernel writes all columns of a panel: tiles of one that is cut by the right edge of C go through a buffer.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void WriteTile(
-        int rows, int columns, int depth, float* a, nint aRow, nint aStep, float* b, nint bStep, float* c, nint ldc, bool accumulate,
-        byte* ahead, nint aheadStep)
+    private static void MultiplyPanel(
+        int rows, int columns, int depth, float* a, nint aTile, nint aRow, nint aStep, float* b, nint bStep, float* c, nint ldc,
+        bool accumulate, byte* ahead, nint aheadStep)
     {
         if (columns == TKernel.Columns)
-            TKernel.Multiply(rows, depth, a, aRow, aStep, b, bStep, c, ldc, accumulate, ahead, aheadStep);
+            TKernel.Multiply(rows, depth, a, aTile, aRow, aStep, b, bStep, c, ldc, accumulate, ahead, aheadStep);
         else
-            WriteCutTile(rows, columns, depth, a, aRow, aStep, b, bStep, c, ldc, accumulate, ahead, aheadStep);
+            MultiplyCutPanel(rows, columns, depth, a, aTile, aRow, aStep, b, bStep, c, ldc, accumulate, ahead, aheadStep);
     }
 
     [SkipLocalsInit]
     [MethodImpl(MethodImplOptions.NoInlining | MethodImplOptions.AggressiveOptimization)]
-    private static void WriteCutTile(
-        int rows, int columns, int depth, float* a, nint aRow, nint aStep, float* b, nint bStep, float* c, nint ldc, bool accumulate,
-        byte* ahead, nint aheadStep)
+    private static void MultiplyCutPanel(
+        int rows, int columns, int depth, float* a, nint aTile, nint aRow, nint aStep, float* b, nint bStep, float* c, nint ldc,
+        bool accumulate, byte* ahead, nint aheadStep)
     {
         float* tile = stackalloc float[8 * 32];
-        TKernel.Multiply(rows, depth, a, aRow, aStep, b, bStep, tile, TKernel.Columns, false, ahead, aheadStep);
-        for (int i = 0; i < rows; i++, c += ldc, tile += TKernel.Columns)
+        for (int row = 0; row < rows; row += TKernel.Rows, a += aTile)
         {
-            for (int j = 0; j < columns; j++)
-                c[j] = accumulate ? c[j] + tile[j] : tile[j];
+            int height = Math.Min(TKernel.Rows, rows - row);
+            TKernel.Multiply(height, depth, a, aTile, aRow, aStep, b, bStep, tile, TKernel.Columns, false, ahead, aheadStep);
+            ahead += depth * aheadStep;
+            for (int i = 0; i < height; i++, c += ldc)
+            {
+                for (int j = 0; j < columns; j++)
+                    c[j] = accumulate ? c[j] + tile[(i * TKernel.Columns) + j] : tile[(i * TKernel.Columns) + j];
+            }
         }
     }
 
@@ -196,39 +196,30 @@ internal static unsafe class GemmDriver<TKernel>
         (int firstTile, int lastTile) = Share(Tiles(p.M), rowBlock, block->RowBlocks);
         (int firstPanel, int lastPanel) = Share(Panels(block->Columns), group, block->PanelGroups);
 
+        int firstRow = firstTile * TKernel.Rows, rows = Math.Min(lastTile * TKernel.Rows, p.M) - firstRow;
+
         // A comes from memory: while a block of rows is computed, the one that this thread is likely to take next is
         // fetched, evenly over the multiply-adds.
-        int aheadTile = Share(Tiles(p.M), rowBlock + block->Threads, block->RowBlocks).First;
         bool isAhead = group == 0 && rowBlock + block->Threads < block->RowBlocks && p.ARow <= 2 * block->Depth;
+        int aheadTile = Share(Tiles(p.M), rowBlock + block->Threads, block->RowBlocks).First;
         byte* ahead = (byte*)(p.A + ((nint)aheadTile * TKernel.Rows * p.ARow) + block->Start);
-        byte* aheadEnd = ahead + ((nint)(lastTile - firstTile) * TKernel.Rows * p.ARow * sizeof(float));
         nint steps = (nint)(lastPanel - firstPanel) * block->Depth;
         nint aheadStep = isAhead ? ((TKernel.Rows * p.ARow * sizeof(float)) + steps - 1) / steps : 0;
         for (int from = 0; from < block->Depth; from += Gemm.ChunkDepth)
         {
             int depth = Math.Min(Gemm.ChunkDepth, block->Depth - from);
             bool accumulate = p.Accumulate || block->Start + from > 0;
+            float* a = p.A + (firstRow * p.ARow) + block->Start + from;
             for (int panel = firstPanel; panel < lastPanel; panel++)
             {
                 int column = panel * TKernel.Columns;
                 int columns = Math.Min(TKernel.Columns, block->Columns - column);
                 float* b = block->PackedB + (panel * block->PanelStride) + ((nint)from * TKernel.Columns);
-                for (int tile = firstTile; tile < lastTile; tile++)
-                {
-                    int row = tile * TKernel.Rows;
-                    int rows = Math.Min(TKernel.Rows, p.M - row);
-                    float* a = p.A + (row * p.ARow) + block->Start + from;
-                    float* c = p.C + (row * p.Ldc) + block->Column + column;
-                    if (!isAhead || ahead >= aheadEnd)
-                    {
-                        isAhead = false;
-                        ahead = (byte*)b;
-                        aheadStep = 0;
-                    }
-
-                    WriteTile(rows, columns, depth, a, p.ARow, 1, b, TKernel.Columns, c, p.Ldc, accumulate, ahead, aheadStep);
-                    ahead += depth * aheadStep;
-                }
+                float* c = p.C + (firstRow * p.Ldc) + block->Column + column;
+                MultiplyPanel(
+                    rows, columns, depth, a, TKernel.Rows * p.ARow, p.ARow, 1, b, TKernel.Columns, c, p.Ldc, accumulate,
+                    isAhead ? ahead : (byte*)b, aheadStep);
+                ahead += (lastTile - firstTile) * depth * aheadStep;
             }
         }
     }
@@ -297,104 +288,61 @@ internal static unsafe class GemmDriver<TKernel>
             GemmPacking.PackStrips(p.A + firstRow + (start * p.AStep), p.AStep, depth, rows, TKernel.Rows, packedA, tileStride);
             GemmPacking.PackStrips(p.B + firstColumn + (start * p.BStep), p.BStep, depth, columns, TKernel.Columns, packedB, panelStride);
 
-            // Meanwhile the next slice of k is fetched from memory: first A, then B.
+            // Meanwhile the next slice of k is fetched from memory.
             int nextStart = start + depth, nextDepth = Math.Min(Gemm.ChunkDepth, p.K - nextStart);
-            var next = new Lookahead(
-                new Operand(p.A + firstRow + (nextStart * p.AStep), p.AStep, rows),
-                new Operand(p.B + firstColumn + (nextStart * p.BStep), p.BStep, columns),
-                nextDepth, Panels(columns) * Tiles(rows), (nint)depth * Panels(columns) * Tiles(rows));
+            var next = new Lookahead((nint)depth * Panels(columns) * (lastTile - firstTile));
+            next.Add(p.A + firstRow + (nextStart * p.AStep), p.AStep, rows, nextDepth);
+            next.Add(p.B + firstColumn + (nextStart * p.BStep), p.BStep, columns, nextDepth);
             for (int column = 0; column < columns; column += TKernel.Columns)
             {
                 float* b = packedB + (column / TKernel.Columns * panelStride);
                 float* c = p.C + (firstRow * p.Ldc) + firstColumn + column;
-                float* a = packedA;
-                for (int row = 0; row < rows; row += TKernel.Rows)
-                {
-                    next.Advance(depth, b, out byte* ahead, out nint aheadStep);
-                    WriteTile(
-                        Math.Min(TKernel.Rows, rows - row), Math.Min(TKernel.Columns, columns - column), depth, a, 1, TKernel.Rows, b,
-                        TKernel.Columns, c, p.Ldc, accumulate, ahead, aheadStep);
-                    a += tileStride;
-                    c += TKernel.Rows * p.Ldc;
-                }
+                byte* ahead = next.Take((nint)depth * (lastTile - firstTile), b, out nint aheadStep);
+                MultiplyPanel(
+                    rows, Math.Min(TKernel.Columns, columns - column), depth, packedA, tileStride, 1, TKernel.Rows, b,
+                    TKernel.Columns, c, p.Ldc, accumulate, ahead, aheadStep);
             }
         }
     }
 
-    // What of the next slice is fetched during each tile. Operands whose rows lie one after the other are streams that
-    // the kernel follows; of an operand that is only partly in the region, some rows are fetched before each tile.
-    private struct Lookahead
+    // Up to two stretches of memory to fetch during a number of steps of k. An operand that is mostly outside the region
+    // is left out.
+    private struct Lookahead(nint steps)
     {
-        private readonly nint _streamStep;
-        private readonly int _rowsPerTile;
-        private byte* _stream, _streamEnd, _later, _laterEnd;
-        private float* _row;
-        private nint _stride;
-        private int _rowLength, _rowsLeft;
+        private byte* _from, _end, _laterFrom, _laterEnd;
 
-        public Lookahead(in Operand a, in Operand b, int depth, int tiles, nint steps)
+        public void Add(float* first, nint stride, int length, int depth)
         {
-            _rowsPerTile = (depth + tiles - 1) / tiles;
-            Add(a, depth);
-            Add(b, depth);
-            _streamStep = ((nint)(_streamEnd - _stream) + (nint)(_laterEnd - _later) + steps - 1) / steps;
+            if (depth <= 0 || stride > (5 * length / 2) + 16)
+                return;
+            _laterFrom = _from;
+            _laterEnd = _end;
+            _from = (byte*)first;
+            _end = _from + (depth * stride * sizeof(float));
         }
 
-        [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public void Advance(int depth, float* otherwise, out byte* ahead, out nint aheadStep)
+        /// <summary>Where to fetch in the next <paramref name="count"/> steps, and how fast; <paramref name="otherwise"/> and 0 when done.</summary>
+        public byte* Take(nint count, float* otherwise, out nint step)
         {
-            if (Sse.IsSupported && _rowsLeft > 0)
+            if (_from >= _end)
             {
-                for (int i = 0; i < _rowsPerTile && _rowsLeft > 0; i++)
-                {
-                    for (int j = 0; j < _rowLength; j += 16)
-                        Sse.Prefetch1(_row + j);
-                    _row += _stride;
-                    _rowsLeft--;
-                }
+                _from = _laterFrom;
+                _end = _laterEnd;
+                _laterFrom = _laterEnd;
             }
 
-            if (_stream >= _streamEnd)
+            if (_from >= _end)
             {
-                _stream = _later;
-                _streamEnd = _laterEnd;
-                _later = _laterEnd;
+                step = 0;
+                return (byte*)otherwise;
             }
 
-            bool more = _stream < _streamEnd;
-            ahead = more ? _stream : (byte*)otherwise;
-            aheadStep = more ? _streamStep : 0;
-            _stream += depth * aheadStep;
+            byte* from = _from;
+            step = ((nint)(_end - _from) + (nint)(_laterEnd - _laterFrom) + steps - 1) / Math.Max(steps, 1);
+            steps -= count;
+            _from += count * step;
+            return from;
         }
-
-        private void Add(in Operand operand, int depth)
-        {
-            byte* first = (byte*)operand.First, end = first + (depth * operand.Stride * sizeof(float));
-            if (operand.Stride > operand.Length + (operand.Length / 4))
-            {
-                _row = operand.First;
-                _stride = operand.Stride;
-                _rowLength = operand.Length;
-                _rowsLeft = depth;
-            }
-            else if (_stream == null)
-            {
-                _stream = first;
-                _streamEnd = end;
-            }
-            else
-            {
-                _later = first;
-                _laterEnd = end;
-            }
-        }
-    }
-
-    private readonly struct Operand(float* first, nint stride, int length)
-    {
-        public readonly float* First = first;
-        public readonly nint Stride = stride;
-        public readonly int Length = length;
     }
 
     private static (int First, int Last) Share(int count, int part, int parts) =>

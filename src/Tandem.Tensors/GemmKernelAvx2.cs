@@ -1,0 +1,136 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
+
+namespace Tandem.Tensors;
+
+/// <summary>256-bit tile of 6 × 16: 12 accumulators, 2 vectors of B and 1 of A fill the 16 registers of AVX2.</summary>
+internal readonly unsafe struct Avx2GemmKernel : IGemmKernel
+{
+    public static int Rows => 6;
+
+    public static int Columns => 16;
+
+    public static void Multiply(
+        int rows, int depth, float* a, nint aTile, nint aRow, nint aStep, float* b, nint bStep, float* c, nint ldc,
+        bool accumulate, byte* ahead, nint aheadStep)
+    {
+        int tiles = rows / 6;
+        if (tiles > 0)
+            Tiles<Rows6>(tiles, depth, a, aTile, aRow, aStep, b, bStep, c, ldc, accumulate, ahead, aheadStep);
+        if (rows == 6 * tiles)
+            return;
+        a += tiles * aTile;
+        c += 6 * tiles * ldc;
+        switch (rows - (6 * tiles))
+        {
+            case 1: Tiles<Rows1>(1, depth, a, aTile, aRow, aStep, b, bStep, c, ldc, accumulate, ahead, 0); break;
+            case 2: Tiles<Rows2>(1, depth, a, aTile, aRow, aStep, b, bStep, c, ldc, accumulate, ahead, 0); break;
+            case 3: Tiles<Rows3>(1, depth, a, aTile, aRow, aStep, b, bStep, c, ldc, accumulate, ahead, 0); break;
+            case 4: Tiles<Rows4>(1, depth, a, aTile, aRow, aStep, b, bStep, c, ldc, accumulate, ahead, 0); break;
+            default: Tiles<Rows5>(1, depth, a, aTile, aRow, aStep, b, bStep, c, ldc, accumulate, ahead, 0); break;
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Tiles<TRows>(
+        int tiles, int depth, float* aFirst, nint aTile, nint aRow, nint aStep, float* bFirst, nint bStep, float* c, nint ldc,
+        bool accumulate, byte* ahead, nint aheadStep)
+        where TRows : struct, IRowCount
+    {
+        nint aSecondRow = 2 * aRow, aBytes = aStep * sizeof(float), bBytes = bStep * sizeof(float);
+        for (; tiles > 0; tiles--)
+        {
+            Vector256<float> c00 = default, c01 = default;
+            Vector256<float> c10 = default, c11 = default;
+            Vector256<float> c20 = default, c21 = default;
+            Vector256<float> c30 = default, c31 = default;
+            Vector256<float> c40 = default, c41 = default;
+            Vector256<float> c50 = default, c51 = default;
+            if (Sse.IsSupported)
+            {
+                float* line = c;
+                for (int i = 0; i < TRows.Value; i++, line += ldc)
+                    Sse.Prefetch0(line);
+            }
+
+            float* a = aFirst, a3 = a + (3 * aRow), b = bFirst;
+            for (int k = depth; k != 0; k--)
+            {
+                Vector256<float> b0 = Vector256.Load(b), b1 = Vector256.Load(b + 8);
+                if (Sse.IsSupported)
+                    Sse.Prefetch1(ahead);
+                ahead += aheadStep;
+                Vector256<float> x = Vector256.Create(*a);
+                c00 = Vector256.FusedMultiplyAdd(x, b0, c00);
+                c01 = Vector256.FusedMultiplyAdd(x, b1, c01);
+
+                if (TRows.Value > 1)
+                {
+                    x = Vector256.Create(a[aRow]);
+                    c10 = Vector256.FusedMultiplyAdd(x, b0, c10);
+                    c11 = Vector256.FusedMultiplyAdd(x, b1, c11);
+                }
+
+                if (TRows.Value > 2)
+                {
+                    x = Vector256.Create(a[aSecondRow]);
+                    c20 = Vector256.FusedMultiplyAdd(x, b0, c20);
+                    c21 = Vector256.FusedMultiplyAdd(x, b1, c21);
+                }
+
+                if (TRows.Value > 3)
+                {
+                    x = Vector256.Create(*a3);
+                    c30 = Vector256.FusedMultiplyAdd(x, b0, c30);
+                    c31 = Vector256.FusedMultiplyAdd(x, b1, c31);
+                }
+
+                if (TRows.Value > 4)
+                {
+                    x = Vector256.Create(a3[aRow]);
+                    c40 = Vector256.FusedMultiplyAdd(x, b0, c40);
+                    c41 = Vector256.FusedMultiplyAdd(x, b1, c41);
+                }
+
+                if (TRows.Value > 5)
+                {
+                    x = Vector256.Create(a3[aSecondRow]);
+                    c50 = Vector256.FusedMultiplyAdd(x, b0, c50);
+                    c51 = Vector256.FusedMultiplyAdd(x, b1, c51);
+                }
+
+                b = (float*)((byte*)b + bBytes);
+                a = (float*)((byte*)a + aBytes);
+                a3 = (float*)((byte*)a3 + aBytes);
+            }
+
+            Write(c, c00, c01, accumulate);
+            if (TRows.Value > 1)
+                Write(c + ldc, c10, c11, accumulate);
+            if (TRows.Value > 2)
+                Write(c + (2 * ldc), c20, c21, accumulate);
+            if (TRows.Value > 3)
+                Write(c + (3 * ldc), c30, c31, accumulate);
+            if (TRows.Value > 4)
+                Write(c + (4 * ldc), c40, c41, accumulate);
+            if (TRows.Value > 5)
+                Write(c + (5 * ldc), c50, c51, accumulate);
+            aFirst += aTile;
+            c += 6 * ldc;
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Write(float* c, Vector256<float> c0, Vector256<float> c1, bool accumulate)
+    {
+        if (accumulate)
+        {
+            c0 = Vector256.Load(c) + c0;
+            c1 = Vector256.Load(c + 8) + c1;
+        }
+
+        c0.Store(c);
+        c1.Store(c + 8);
+    }
+}

@@ -1,0 +1,28 @@
+using System.Runtime.InteropServices;
+
+namespace Tandem.Tensors;
+
+/// <summary>Blocks of native memory that the kernels stream through.</summary>
+internal static unsafe partial class NativeBlock
+{
+    private const nuint HugePage = 2 << 20;
+
+    /// <summary>
+    /// Memory aligned to 64 bytes at least, not cleared, freed by <see cref="NativeMemory.AlignedFree"/>. Where the
+    /// operating system leaves the choice to programs, blocks of some megabytes ask for huge pages: fewer page faults and
+    /// address translations.
+    /// </summary>
+    public static void* Allocate(nuint bytes)
+    {
+        if (bytes < 2 * HugePage || !OperatingSystem.IsLinux())
+            return NativeMemory.AlignedAlloc(bytes, 64);
+        void* memory = NativeMemory.AlignedAlloc(bytes, HugePage);
+
+        // Advice only: a failure changes nothing. 14 is MADV_HUGEPAGE.
+        _ = MemoryAdvise(memory, bytes, 14);
+        return memory;
+    }
+
+    [LibraryImport("libc", EntryPoint = "madvise")]
+    private static partial int MemoryAdvise(void* address, nuint length, int advice);
+}
