@@ -10,7 +10,7 @@ namespace Tandem.Competence;
 
 /// <summary>
 /// Stage 1: a pre-trained rung is fine-tuned on labels S_i of which option reaches the goal best. Nothing here tells it
-/// what is allowed: the result, A⁻, is capable and not yet aligned (arXiv 2503.07660, section 3.1).
+/// what is allowed: the result, A⁻, is capable and not yet aligned (arXiv 2503.07660).
 /// </summary>
 public sealed class CompetenceEnhancement(Laboratory laboratory)
 {

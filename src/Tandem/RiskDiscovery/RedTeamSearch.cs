@@ -9,7 +9,7 @@ namespace Tandem.RiskDiscovery;
 
 /// <summary>
 /// Stage 2: the model that is not yet aligned, A⁻, is deployed in the sandbox; a red-team search mutates scenarios
-/// towards what the monitor flags; what it does systematically is a hazard x̂ (arXiv 2503.07660, section 3.2).
+/// towards what the monitor flags; what it does systematically is a hazard x̂ (arXiv 2503.07660).
 /// </summary>
 /// <remarks>
 /// A hazard is found when the monitor flagged it more than once and the lower bound of its rate exceeds what an agent

@@ -7,7 +7,7 @@ namespace Tandem.Signals;
 /// <summary>
 /// A simulated human supervisor, declared as such in every report: knows the truth of the embedded world with an error
 /// rate that grows with the depth of an item, so that the hardest items are past what it can supervise reliably
-/// (arXiv 2503.07660, section 2: human supervision weakens as capability grows). Counts every item it is asked about.
+/// (arXiv 2503.07660: human supervision weakens as capability grows). Counts every item it is asked about.
 /// </summary>
 public sealed class SimulatedHuman(SupervisionConfiguration configuration, RandomStream random)
 {

@@ -10,7 +10,7 @@ using Tandem.Worlds;
 namespace Tandem.ValueAlignment;
 
 /// <summary>
-/// Stage 3: safe behaviour ŷ for fresh items and for the hazards x̂ turns A⁻ into A⁺ (arXiv 2503.07660, section 3.3).
+/// Stage 3: safe behaviour ŷ for fresh items and for the hazards x̂ turns A⁻ into A⁺ (arXiv 2503.07660).
 /// Aligned predecessors, personas and a small budget of human labels judge which options break a value; A⁻'s own
 /// sense of what reaches the goal chooses among the options that they let pass.
 /// </summary>
