@@ -48,6 +48,16 @@ public static unsafe class Gemm
     }
 
     /// <summary>
+    /// C[m, n] = bias + A[m, k] · Bᵀ with B[n, k] and one bias per column: the same bits as adding the product to rows of
+    /// biases, without writing them first. Parameters as in <see cref="MultiplyNN"/>.
+    /// </summary>
+    internal static void MultiplyNT(
+        int m, int n, int k, float* a, int lda, float* b, int ldb, float* bias, float* c, int ldc, WorkerPool pool)
+    {
+        Multiply(new GemmProblem(m, n, k, a, lda, 1, b, 1, ldb, c, ldc, false, bias), pool);
+    }
+
+    /// <summary>
     /// C[m, n] = Aᵀ · B[k, n] with A[k, m], or C += Aᵀ · B. Parameters as in <see cref="MultiplyNN"/>, with
     /// <paramref name="lda"/> at least <paramref name="m"/>.
     /// </summary>
@@ -66,7 +76,13 @@ public static unsafe class Gemm
             if (!problem.Accumulate)
             {
                 for (int i = 0; i < problem.M; i++)
-                    new Span<float>(problem.C + (i * problem.Ldc), problem.N).Clear();
+                {
+                    var row = new Span<float>(problem.C + (i * problem.Ldc), problem.N);
+                    if (problem.Bias == null)
+                        row.Clear();
+                    else
+                        new Span<float>(problem.Bias, problem.N).CopyTo(row);
+                }
             }
 
             return;
@@ -83,13 +99,23 @@ public static unsafe class Gemm
 
 /// <summary>
 /// A product in strided form, which is common to all transpositions: A(i, k) at A[i·ARow + k·AStep], B(k, j) at
-/// B[k·BStep + j·BColumn], C(i, j) at C[i·Ldc + j].
+/// B[k·BStep + j·BColumn], C(i, j) at C[i·Ldc + j]. Without accumulation C starts from a bias per column, if there is one.
 /// </summary>
 internal readonly unsafe struct GemmProblem(
-    int m, int n, int k, float* a, nint aRow, nint aStep, float* b, nint bStep, nint bColumn, float* c, nint ldc, bool accumulate)
+    int m, int n, int k, float* a, nint aRow, nint aStep, float* b, nint bStep, nint bColumn, float* c, nint ldc, bool accumulate,
+    float* bias = null)
 {
     public readonly int M = m, N = n, K = k;
     public readonly float* A = a, B = b, C = c;
     public readonly nint ARow = aRow, AStep = aStep, BStep = bStep, BColumn = bColumn, Ldc = ldc;
     public readonly bool Accumulate = accumulate;
+    public readonly float* Bias = bias;
+
+    /// <summary>What the sums of the chunk of k that begins at <paramref name="start"/> are added to; null for nothing.</summary>
+    public float* Addend(nint row, nint column, int start, out nint addendRow)
+    {
+        bool toC = Accumulate || start > 0;
+        addendRow = toC ? Ldc : 0;
+        return toC ? C + (row * Ldc) + column : Bias == null ? null : Bias + column;
+    }
 }

@@ -92,10 +92,11 @@ internal static unsafe class GemmDriver<TKernel>
                 bStep = TKernel.Columns;
             }
 
-            bool accumulate = p.Accumulate || start > 0;
             float* a = p.A + (start * p.AStep);
+            float* addend = p.Addend(0, column, start, out nint addendRow);
             MultiplyPanel(
-                p.M, columns, depth, a, TKernel.Rows * p.ARow, p.ARow, p.AStep, b, bStep, p.C + column, p.Ldc, accumulate, (byte*)b, 0);
+                p.M, columns, depth, a, TKernel.Rows * p.ARow, p.ARow, p.AStep, b, bStep, p.C + column, p.Ldc, addend, addendRow,
+                (byte*)b, 0);
         }
     }
 
@@ -103,30 +104,31 @@ internal static unsafe class GemmDriver<TKernel>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void MultiplyPanel(
         int rows, int columns, int depth, float* a, nint aTile, nint aRow, nint aStep, float* b, nint bStep, float* c, nint ldc,
-        bool accumulate, byte* ahead, nint aheadStep)
+        float* addend, nint addendRow, byte* ahead, nint aheadStep)
     {
         if (columns == TKernel.Columns)
-            TKernel.Multiply(rows, depth, a, aTile, aRow, aStep, b, bStep, c, ldc, accumulate, ahead, aheadStep);
+            TKernel.Multiply(rows, depth, a, aTile, aRow, aStep, b, bStep, c, ldc, addend, addendRow, ahead, aheadStep);
         else
-            MultiplyCutPanel(rows, columns, depth, a, aTile, aRow, aStep, b, bStep, c, ldc, accumulate, ahead, aheadStep);
+            MultiplyCutPanel(rows, columns, depth, a, aTile, aRow, aStep, b, bStep, c, ldc, addend, addendRow, ahead, aheadStep);
     }
 
     [SkipLocalsInit]
     [MethodImpl(MethodImplOptions.NoInlining | MethodImplOptions.AggressiveOptimization)]
     private static void MultiplyCutPanel(
         int rows, int columns, int depth, float* a, nint aTile, nint aRow, nint aStep, float* b, nint bStep, float* c, nint ldc,
-        bool accumulate, byte* ahead, nint aheadStep)
+        float* addend, nint addendRow, byte* ahead, nint aheadStep)
     {
         float* tile = stackalloc float[8 * 32];
+        bool accumulate = addend != null;
         for (int row = 0; row < rows; row += TKernel.Rows, a += aTile)
         {
             int height = Math.Min(TKernel.Rows, rows - row);
-            TKernel.Multiply(height, depth, a, aTile, aRow, aStep, b, bStep, tile, TKernel.Columns, false, ahead, aheadStep);
+            TKernel.Multiply(height, depth, a, aTile, aRow, aStep, b, bStep, tile, TKernel.Columns, null, 0, ahead, aheadStep);
             ahead += depth * aheadStep;
-            for (int i = 0; i < height; i++, c += ldc)
+            for (int i = 0; i < height; i++, c += ldc, addend += addendRow)
             {
                 for (int j = 0; j < columns; j++)
-                    c[j] = accumulate ? c[j] + tile[(i * TKernel.Columns) + j] : tile[(i * TKernel.Columns) + j];
+                    c[j] = accumulate ? addend[j] + tile[(i * TKernel.Columns) + j] : tile[(i * TKernel.Columns) + j];
             }
         }
     }
@@ -208,7 +210,6 @@ internal static unsafe class GemmDriver<TKernel>
         for (int from = 0; from < block->Depth; from += Gemm.ChunkDepth)
         {
             int depth = Math.Min(Gemm.ChunkDepth, block->Depth - from);
-            bool accumulate = p.Accumulate || block->Start + from > 0;
             float* a = p.A + (firstRow * p.ARow) + block->Start + from;
             for (int panel = firstPanel; panel < lastPanel; panel++)
             {
@@ -216,8 +217,9 @@ internal static unsafe class GemmDriver<TKernel>
                 int columns = Math.Min(TKernel.Columns, block->Columns - column);
                 float* b = block->PackedB + (panel * block->PanelStride) + ((nint)from * TKernel.Columns);
                 float* c = p.C + (firstRow * p.Ldc) + block->Column + column;
+                float* addend = p.Addend(firstRow, block->Column + column, block->Start + from, out nint addendRow);
                 MultiplyPanel(
-                    rows, columns, depth, a, TKernel.Rows * p.ARow, p.ARow, 1, b, TKernel.Columns, c, p.Ldc, accumulate,
+                    rows, columns, depth, a, TKernel.Rows * p.ARow, p.ARow, 1, b, TKernel.Columns, c, p.Ldc, addend, addendRow,
                     isAhead ? ahead : (byte*)b, aheadStep);
                 ahead += (lastTile - firstTile) * depth * aheadStep;
             }
@@ -284,7 +286,6 @@ internal static unsafe class GemmDriver<TKernel>
         for (int start = 0; start < p.K; start += Gemm.ChunkDepth)
         {
             int depth = Math.Min(Gemm.ChunkDepth, p.K - start);
-            bool accumulate = p.Accumulate || start > 0;
             GemmPacking.PackStrips(p.A + firstRow + (start * p.AStep), p.AStep, depth, rows, TKernel.Rows, packedA, tileStride);
             GemmPacking.PackStrips(p.B + firstColumn + (start * p.BStep), p.BStep, depth, columns, TKernel.Columns, packedB, panelStride);
 
@@ -298,9 +299,10 @@ internal static unsafe class GemmDriver<TKernel>
                 float* b = packedB + (column / TKernel.Columns * panelStride);
                 float* c = p.C + (firstRow * p.Ldc) + firstColumn + column;
                 byte* ahead = next.Take((nint)depth * (lastTile - firstTile), b, out nint aheadStep);
+                float* addend = p.Addend(firstRow, firstColumn + column, start, out nint addendRow);
                 MultiplyPanel(
                     rows, Math.Min(TKernel.Columns, columns - column), depth, packedA, tileStride, 1, TKernel.Rows, b,
-                    TKernel.Columns, c, p.Ldc, accumulate, ahead, aheadStep);
+                    TKernel.Columns, c, p.Ldc, addend, addendRow, ahead, aheadStep);
             }
         }
     }

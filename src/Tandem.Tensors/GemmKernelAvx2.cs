@@ -13,32 +13,34 @@ internal readonly unsafe struct Avx2GemmKernel : IGemmKernel
 
     public static void Multiply(
         int rows, int depth, float* a, nint aTile, nint aRow, nint aStep, float* b, nint bStep, float* c, nint ldc,
-        bool accumulate, byte* ahead, nint aheadStep)
+        float* addend, nint addendRow, byte* ahead, nint aheadStep)
     {
         int tiles = rows / 6;
         if (tiles > 0)
-            Tiles<Rows6>(tiles, depth, a, aTile, aRow, aStep, b, bStep, c, ldc, accumulate, ahead, aheadStep);
+            Tiles<Rows6>(tiles, depth, a, aTile, aRow, aStep, b, bStep, c, ldc, addend, addendRow, ahead, aheadStep);
         if (rows == 6 * tiles)
             return;
         a += tiles * aTile;
         c += 6 * tiles * ldc;
+        addend += 6 * tiles * addendRow;
         switch (rows - (6 * tiles))
         {
-            case 1: Tiles<Rows1>(1, depth, a, aTile, aRow, aStep, b, bStep, c, ldc, accumulate, ahead, 0); break;
-            case 2: Tiles<Rows2>(1, depth, a, aTile, aRow, aStep, b, bStep, c, ldc, accumulate, ahead, 0); break;
-            case 3: Tiles<Rows3>(1, depth, a, aTile, aRow, aStep, b, bStep, c, ldc, accumulate, ahead, 0); break;
-            case 4: Tiles<Rows4>(1, depth, a, aTile, aRow, aStep, b, bStep, c, ldc, accumulate, ahead, 0); break;
-            default: Tiles<Rows5>(1, depth, a, aTile, aRow, aStep, b, bStep, c, ldc, accumulate, ahead, 0); break;
+            case 1: Tiles<Rows1>(1, depth, a, aTile, aRow, aStep, b, bStep, c, ldc, addend, addendRow, ahead, 0); break;
+            case 2: Tiles<Rows2>(1, depth, a, aTile, aRow, aStep, b, bStep, c, ldc, addend, addendRow, ahead, 0); break;
+            case 3: Tiles<Rows3>(1, depth, a, aTile, aRow, aStep, b, bStep, c, ldc, addend, addendRow, ahead, 0); break;
+            case 4: Tiles<Rows4>(1, depth, a, aTile, aRow, aStep, b, bStep, c, ldc, addend, addendRow, ahead, 0); break;
+            default: Tiles<Rows5>(1, depth, a, aTile, aRow, aStep, b, bStep, c, ldc, addend, addendRow, ahead, 0); break;
         }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Tiles<TRows>(
         int tiles, int depth, float* aFirst, nint aTile, nint aRow, nint aStep, float* bFirst, nint bStep, float* c, nint ldc,
-        bool accumulate, byte* ahead, nint aheadStep)
+        float* addend, nint addendRow, byte* ahead, nint aheadStep)
         where TRows : struct, IRowCount
     {
         nint aSecondRow = 2 * aRow, aBytes = aStep * sizeof(float), bBytes = bStep * sizeof(float);
+        bool accumulate = addend != null;
         for (; tiles > 0; tiles--)
         {
             Vector256<float> c00 = default, c01 = default;
@@ -105,29 +107,30 @@ internal readonly unsafe struct Avx2GemmKernel : IGemmKernel
                 a3 = (float*)((byte*)a3 + aBytes);
             }
 
-            Write(c, c00, c01, accumulate);
+            Write(c, addend, c00, c01, accumulate);
             if (TRows.Value > 1)
-                Write(c + ldc, c10, c11, accumulate);
+                Write(c + ldc, addend + addendRow, c10, c11, accumulate);
             if (TRows.Value > 2)
-                Write(c + (2 * ldc), c20, c21, accumulate);
+                Write(c + (2 * ldc), addend + (2 * addendRow), c20, c21, accumulate);
             if (TRows.Value > 3)
-                Write(c + (3 * ldc), c30, c31, accumulate);
+                Write(c + (3 * ldc), addend + (3 * addendRow), c30, c31, accumulate);
             if (TRows.Value > 4)
-                Write(c + (4 * ldc), c40, c41, accumulate);
+                Write(c + (4 * ldc), addend + (4 * addendRow), c40, c41, accumulate);
             if (TRows.Value > 5)
-                Write(c + (5 * ldc), c50, c51, accumulate);
+                Write(c + (5 * ldc), addend + (5 * addendRow), c50, c51, accumulate);
             aFirst += aTile;
             c += 6 * ldc;
+            addend += 6 * addendRow;
         }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Write(float* c, Vector256<float> c0, Vector256<float> c1, bool accumulate)
+    private static void Write(float* c, float* addend, Vector256<float> c0, Vector256<float> c1, bool accumulate)
     {
         if (accumulate)
         {
-            c0 = Vector256.Load(c) + c0;
-            c1 = Vector256.Load(c + 8) + c1;
+            c0 = Vector256.Load(addend) + c0;
+            c1 = Vector256.Load(addend + 8) + c1;
         }
 
         c0.Store(c);

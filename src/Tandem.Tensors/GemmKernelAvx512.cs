@@ -13,34 +13,36 @@ internal readonly unsafe struct Avx512GemmKernel : IGemmKernel
 
     public static void Multiply(
         int rows, int depth, float* a, nint aTile, nint aRow, nint aStep, float* b, nint bStep, float* c, nint ldc,
-        bool accumulate, byte* ahead, nint aheadStep)
+        float* addend, nint addendRow, byte* ahead, nint aheadStep)
     {
         int tiles = rows / 8;
         if (tiles > 0)
-            Tiles<Rows8>(tiles, depth, a, aTile, aRow, aStep, b, bStep, c, ldc, accumulate, ahead, aheadStep);
+            Tiles<Rows8>(tiles, depth, a, aTile, aRow, aStep, b, bStep, c, ldc, addend, addendRow, ahead, aheadStep);
         if (rows == 8 * tiles)
             return;
         a += tiles * aTile;
         c += 8 * tiles * ldc;
+        addend += 8 * tiles * addendRow;
         switch (rows - (8 * tiles))
         {
-            case 1: Tiles<Rows1>(1, depth, a, aTile, aRow, aStep, b, bStep, c, ldc, accumulate, ahead, 0); break;
-            case 2: Tiles<Rows2>(1, depth, a, aTile, aRow, aStep, b, bStep, c, ldc, accumulate, ahead, 0); break;
-            case 3: Tiles<Rows3>(1, depth, a, aTile, aRow, aStep, b, bStep, c, ldc, accumulate, ahead, 0); break;
-            case 4: Tiles<Rows4>(1, depth, a, aTile, aRow, aStep, b, bStep, c, ldc, accumulate, ahead, 0); break;
-            case 5: Tiles<Rows5>(1, depth, a, aTile, aRow, aStep, b, bStep, c, ldc, accumulate, ahead, 0); break;
-            case 6: Tiles<Rows6>(1, depth, a, aTile, aRow, aStep, b, bStep, c, ldc, accumulate, ahead, 0); break;
-            default: Tiles<Rows7>(1, depth, a, aTile, aRow, aStep, b, bStep, c, ldc, accumulate, ahead, 0); break;
+            case 1: Tiles<Rows1>(1, depth, a, aTile, aRow, aStep, b, bStep, c, ldc, addend, addendRow, ahead, 0); break;
+            case 2: Tiles<Rows2>(1, depth, a, aTile, aRow, aStep, b, bStep, c, ldc, addend, addendRow, ahead, 0); break;
+            case 3: Tiles<Rows3>(1, depth, a, aTile, aRow, aStep, b, bStep, c, ldc, addend, addendRow, ahead, 0); break;
+            case 4: Tiles<Rows4>(1, depth, a, aTile, aRow, aStep, b, bStep, c, ldc, addend, addendRow, ahead, 0); break;
+            case 5: Tiles<Rows5>(1, depth, a, aTile, aRow, aStep, b, bStep, c, ldc, addend, addendRow, ahead, 0); break;
+            case 6: Tiles<Rows6>(1, depth, a, aTile, aRow, aStep, b, bStep, c, ldc, addend, addendRow, ahead, 0); break;
+            default: Tiles<Rows7>(1, depth, a, aTile, aRow, aStep, b, bStep, c, ldc, addend, addendRow, ahead, 0); break;
         }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Tiles<TRows>(
         int tiles, int depth, float* aFirst, nint aTile, nint aRow, nint aStep, float* bFirst, nint bStep, float* c, nint ldc,
-        bool accumulate, byte* ahead, nint aheadStep)
+        float* addend, nint addendRow, byte* ahead, nint aheadStep)
         where TRows : struct, IRowCount
     {
         nint aSecondRow = 2 * aRow, aBytes = aStep * sizeof(float), bBytes = bStep * sizeof(float);
+        bool accumulate = addend != null;
         for (; tiles > 0; tiles--)
         {
             Vector512<float> c00 = default, c01 = default;
@@ -127,33 +129,34 @@ internal readonly unsafe struct Avx512GemmKernel : IGemmKernel
                 a6 = (float*)((byte*)a6 + aBytes);
             }
 
-            Write(c, c00, c01, accumulate);
+            Write(c, addend, c00, c01, accumulate);
             if (TRows.Value > 1)
-                Write(c + ldc, c10, c11, accumulate);
+                Write(c + ldc, addend + addendRow, c10, c11, accumulate);
             if (TRows.Value > 2)
-                Write(c + (2 * ldc), c20, c21, accumulate);
+                Write(c + (2 * ldc), addend + (2 * addendRow), c20, c21, accumulate);
             if (TRows.Value > 3)
-                Write(c + (3 * ldc), c30, c31, accumulate);
+                Write(c + (3 * ldc), addend + (3 * addendRow), c30, c31, accumulate);
             if (TRows.Value > 4)
-                Write(c + (4 * ldc), c40, c41, accumulate);
+                Write(c + (4 * ldc), addend + (4 * addendRow), c40, c41, accumulate);
             if (TRows.Value > 5)
-                Write(c + (5 * ldc), c50, c51, accumulate);
+                Write(c + (5 * ldc), addend + (5 * addendRow), c50, c51, accumulate);
             if (TRows.Value > 6)
-                Write(c + (6 * ldc), c60, c61, accumulate);
+                Write(c + (6 * ldc), addend + (6 * addendRow), c60, c61, accumulate);
             if (TRows.Value > 7)
-                Write(c + (7 * ldc), c70, c71, accumulate);
+                Write(c + (7 * ldc), addend + (7 * addendRow), c70, c71, accumulate);
             aFirst += aTile;
             c += 8 * ldc;
+            addend += 8 * addendRow;
         }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Write(float* c, Vector512<float> c0, Vector512<float> c1, bool accumulate)
+    private static void Write(float* c, float* addend, Vector512<float> c0, Vector512<float> c1, bool accumulate)
     {
         if (accumulate)
         {
-            c0 = Vector512.Load(c) + c0;
-            c1 = Vector512.Load(c + 16) + c1;
+            c0 = Vector512.Load(addend) + c0;
+            c1 = Vector512.Load(addend + 16) + c1;
         }
 
         c0.Store(c);

@@ -12,30 +12,32 @@ internal readonly unsafe struct PortableGemmKernel : IGemmKernel
 
     public static void Multiply(
         int rows, int depth, float* a, nint aTile, nint aRow, nint aStep, float* b, nint bStep, float* c, nint ldc,
-        bool accumulate, byte* ahead, nint aheadStep)
+        float* addend, nint addendRow, byte* ahead, nint aheadStep)
     {
         int tiles = rows / 4;
         if (tiles > 0)
-            Tiles<Rows4>(tiles, depth, a, aTile, aRow, aStep, b, bStep, c, ldc, accumulate, ahead, aheadStep);
+            Tiles<Rows4>(tiles, depth, a, aTile, aRow, aStep, b, bStep, c, ldc, addend, addendRow, ahead, aheadStep);
         if (rows == 4 * tiles)
             return;
         a += tiles * aTile;
         c += 4 * tiles * ldc;
+        addend += 4 * tiles * addendRow;
         switch (rows - (4 * tiles))
         {
-            case 1: Tiles<Rows1>(1, depth, a, aTile, aRow, aStep, b, bStep, c, ldc, accumulate, ahead, 0); break;
-            case 2: Tiles<Rows2>(1, depth, a, aTile, aRow, aStep, b, bStep, c, ldc, accumulate, ahead, 0); break;
-            default: Tiles<Rows3>(1, depth, a, aTile, aRow, aStep, b, bStep, c, ldc, accumulate, ahead, 0); break;
+            case 1: Tiles<Rows1>(1, depth, a, aTile, aRow, aStep, b, bStep, c, ldc, addend, addendRow, ahead, 0); break;
+            case 2: Tiles<Rows2>(1, depth, a, aTile, aRow, aStep, b, bStep, c, ldc, addend, addendRow, ahead, 0); break;
+            default: Tiles<Rows3>(1, depth, a, aTile, aRow, aStep, b, bStep, c, ldc, addend, addendRow, ahead, 0); break;
         }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Tiles<TRows>(
         int tiles, int depth, float* aFirst, nint aTile, nint aRow, nint aStep, float* bFirst, nint bStep, float* c, nint ldc,
-        bool accumulate, byte* ahead, nint aheadStep)
+        float* addend, nint addendRow, byte* ahead, nint aheadStep)
         where TRows : struct, IRowCount
     {
         nint aSecondRow = 2 * aRow, aBytes = aStep * sizeof(float), bBytes = bStep * sizeof(float);
+        bool accumulate = addend != null;
         for (; tiles > 0; tiles--)
         {
             Vector128<float> c00 = default, c01 = default, c02 = default, c03 = default;
@@ -84,27 +86,28 @@ internal readonly unsafe struct PortableGemmKernel : IGemmKernel
                 a3 = (float*)((byte*)a3 + aBytes);
             }
 
-            Write(c, c00, c01, c02, c03, accumulate);
+            Write(c, addend, c00, c01, c02, c03, accumulate);
             if (TRows.Value > 1)
-                Write(c + ldc, c10, c11, c12, c13, accumulate);
+                Write(c + ldc, addend + addendRow, c10, c11, c12, c13, accumulate);
             if (TRows.Value > 2)
-                Write(c + (2 * ldc), c20, c21, c22, c23, accumulate);
+                Write(c + (2 * ldc), addend + (2 * addendRow), c20, c21, c22, c23, accumulate);
             if (TRows.Value > 3)
-                Write(c + (3 * ldc), c30, c31, c32, c33, accumulate);
+                Write(c + (3 * ldc), addend + (3 * addendRow), c30, c31, c32, c33, accumulate);
             aFirst += aTile;
             c += 4 * ldc;
+            addend += 4 * addendRow;
         }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Write(float* c, Vector128<float> c0, Vector128<float> c1, Vector128<float> c2, Vector128<float> c3, bool accumulate)
+    private static void Write(float* c, float* addend, Vector128<float> c0, Vector128<float> c1, Vector128<float> c2, Vector128<float> c3, bool accumulate)
     {
         if (accumulate)
         {
-            c0 = Vector128.Load(c) + c0;
-            c1 = Vector128.Load(c + 4) + c1;
-            c2 = Vector128.Load(c + 8) + c2;
-            c3 = Vector128.Load(c + 12) + c3;
+            c0 = Vector128.Load(addend) + c0;
+            c1 = Vector128.Load(addend + 4) + c1;
+            c2 = Vector128.Load(addend + 8) + c2;
+            c3 = Vector128.Load(addend + 12) + c3;
         }
 
         c0.Store(c);

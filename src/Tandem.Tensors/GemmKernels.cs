@@ -13,7 +13,7 @@ internal unsafe interface IGemmKernel
     /// <summary>The columns of a tile, and the width of a packed panel of B.</summary>
     static abstract int Columns { get; }
 
-    /// <summary>Stores the sums of all columns of a panel in C, or adds them to it.</summary>
+    /// <summary>Stores in C, for all columns of a panel, addend plus sum.</summary>
     /// <param name="rows">Any number; the last tile may be cut.</param>
     /// <param name="depth">The length of the sums, at least 1.</param>
     /// <param name="a">Element (i, k) of tile t is at a[t·aTile + i·aRow + k·aStep].</param>
@@ -24,12 +24,13 @@ internal unsafe interface IGemmKernel
     /// <param name="bStep">Floats between steps of k in B.</param>
     /// <param name="c">Element (i, j) is at c[i·ldc + j].</param>
     /// <param name="ldc">Floats between rows of C.</param>
-    /// <param name="accumulate">Whether sums are added to C.</param>
+    /// <param name="addend">Element (i, j) is at addend[i·addendRow + j]: C itself, a row of biases, or null for none.</param>
+    /// <param name="addendRow">Floats between rows of the addend; 0 to add the same row everywhere.</param>
     /// <param name="ahead">Memory that is read soon: step n of all sums prefetches the line at ahead + n·aheadStep.</param>
     /// <param name="aheadStep">Bytes; small enough to spread the lines evenly over the work.</param>
     static abstract void Multiply(
         int rows, int depth, float* a, nint aTile, nint aRow, nint aStep, float* b, nint bStep, float* c, nint ldc,
-        bool accumulate, byte* ahead, nint aheadStep);
+        float* addend, nint addendRow, byte* ahead, nint aheadStep);
 }
 
 /// <summary>A number of rows that the compiler knows: one method body becomes one kernel per row count.</summary>

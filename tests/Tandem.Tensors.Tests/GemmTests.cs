@@ -53,6 +53,26 @@ public sealed unsafe class GemmTests
         });
     }
 
+    [Theory]
+    [InlineData(1, 33, 300)]
+    [InlineData(70, 50, 30)]
+    [InlineData(200, 16, 520)]
+    [InlineData(5, 7, 0)]
+    public void MultiplyNT_WithBias_EqualsAddingToRowsOfBiasesBitForBit(int m, int n, int k)
+    {
+        var random = new RandomStream(3);
+        float[] a = Fill(random, (m * k) + 1), b = Fill(random, (n * k) + 1), bias = Fill(random, n);
+        float[] expected = [.. Enumerable.Range(0, m).SelectMany(_ => bias)], actual = Fill(random, m * n);
+        using var pool = new WorkerPool(2);
+        fixed (float* pa = a, pb = b, pBias = bias, pExpected = expected, pActual = actual)
+        {
+            GemmReference.Multiply(new GemmProblem(m, n, k, pa, k, 1, pb, 1, k, pExpected, n, accumulate: true));
+            Gemm.MultiplyNT(m, n, k, pa, k, pb, k, pBias, pActual, n, pool);
+        }
+
+        AssertSameBits(expected, actual, $"{m}×{n}×{k} with bias");
+    }
+
     [Fact]
     public void Multiply_DepthZeroWithoutAccumulate_ClearsAndWithAccumulateKeeps()
     {

@@ -81,6 +81,9 @@ internal sealed unsafe class AttentionOperation : Operation
 
     private static int RoundUp(int count) => (count + 15) / 16 * 16;
 
+    // An odd number of cache lines: columns that are read down the rows then fall into different sets of the cache.
+    private static int KeyStride(int length) => RoundUp(length) | 16;
+
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void ForwardChunk(void* state, int chunk)
     {
@@ -90,7 +93,7 @@ internal sealed unsafe class AttentionOperation : Operation
         int length = work.Offsets[(chunk / work.KeyValueHeads) + 1] - first;
         if (length == 0)
             return;
-        int d = work.HeadSize, padded = work.Padded, keys = RoundUp(length);
+        int d = work.HeadSize, padded = work.Padded, keys = KeyStride(length);
         int qStride = work.Heads * d, kvStride = work.KeyValueHeads * d;
         int blockRows = Math.Min(BlockRows, keys);
 
@@ -211,7 +214,7 @@ internal sealed unsafe class AttentionOperation : Operation
         int length = work.Offsets[(chunk / work.KeyValueHeads) + 1] - first;
         if (length == 0)
             return;
-        int d = work.HeadSize, padded = work.Padded, keys = RoundUp(length);
+        int d = work.HeadSize, padded = work.Padded, keys = KeyStride(length);
         int qStride = work.Heads * d, kvStride = work.KeyValueHeads * d;
         int blockRows = Math.Min(BlockRows, keys);
 

@@ -13,23 +13,10 @@ internal sealed unsafe class LinearOperation : Operation
     {
         (_x, _weight, _bias, _result) = (x, weight, bias, result);
         _xNode = tape.NodeOf(x);
-        if (bias is not null)
-        {
-            var work = new Work
-            {
-                Bias = bias.Tensor.Data,
-                Result = result.Data,
-                Rows = result.Rows,
-                Columns = result.Columns,
-                RowsPerChunk = RowPartition.RowsPerChunk(result.Columns),
-            };
-            tape.Pool.Run(RowPartition.Chunks(result.Rows, work.RowsPerChunk), &BiasChunk, &work);
-        }
-
         Tensor w = weight.Tensor; // [out, in]
         Gemm.MultiplyNT(
-            x.Rows, w.Rows, w.Columns, x.Data, x.Columns, w.Data, w.Columns, result.Data, result.Columns,
-            bias is not null, tape.Pool);
+            x.Rows, w.Rows, w.Columns, x.Data, x.Columns, w.Data, w.Columns, bias is null ? null : bias.Tensor.Data, result.Data,
+            result.Columns, tape.Pool);
     }
 
     /// <inheritdoc/>
@@ -52,23 +39,5 @@ internal sealed unsafe class LinearOperation : Operation
 
         if (_bias is { IsTrainable: true })
             ColumnSums.Accumulate(tape, dy, _x.Rows, w.Rows, _bias.Tensor.Gradient);
-    }
-
-    /// <summary>Sets rows of the result to the bias, to which the product is then added.</summary>
-    private static void BiasChunk(void* state, int chunk)
-    {
-        ref Work work = ref *(Work*)state;
-        int end = Math.Min(work.Rows, (chunk + 1) * work.RowsPerChunk);
-        for (int i = chunk * work.RowsPerChunk; i < end; i++)
-            Lanes.Copy(work.Bias, work.Result + ((long)i * work.Columns), work.Columns, accumulate: false);
-    }
-
-    private struct Work
-    {
-        public float* Bias;
-        public float* Result;
-        public int Rows;
-        public int Columns;
-        public int RowsPerChunk;
     }
 }

@@ -29,14 +29,13 @@ internal static unsafe class SmallProduct
         float* a, long rowStep, long depthStep, float* b, long ldb, float* c, long ldc, int rows, int columns, int depth,
         bool accumulate)
     {
+        long secondRow = 2 * rowStep, rowBytes = ldb * sizeof(float), depthBytes = depthStep * sizeof(float);
         for (int i = 0; i < rows; i += 4)
         {
             for (int j = 0; j < columns; j += 16)
             {
                 float* a0 = a + (i * rowStep);
-                float* a1 = a0 + rowStep;
-                float* a2 = a1 + rowStep;
-                float* a3 = a2 + rowStep;
+                float* a3 = a0 + (3 * rowStep);
                 float* row = b + j;
                 float* c0 = c + (i * ldc) + j;
                 float* c1 = c0 + ldc;
@@ -55,26 +54,24 @@ internal static unsafe class SmallProduct
                     s00 = s01 = s10 = s11 = s20 = s21 = s30 = s31 = Vector256<float>.Zero;
                 }
 
-                for (int k = 0; k < depth; k++)
+                for (int k = depth; k != 0; k--)
                 {
                     Vector256<float> low = Vector256.Load(row), high = Vector256.Load(row + 8);
+                    row = (float*)((byte*)row + rowBytes);
                     Vector256<float> x = Vector256.Create(*a0);
                     s00 = Vector256.FusedMultiplyAdd(x, low, s00);
                     s01 = Vector256.FusedMultiplyAdd(x, high, s01);
-                    x = Vector256.Create(*a1);
+                    x = Vector256.Create(a0[rowStep]);
                     s10 = Vector256.FusedMultiplyAdd(x, low, s10);
                     s11 = Vector256.FusedMultiplyAdd(x, high, s11);
-                    x = Vector256.Create(*a2);
+                    x = Vector256.Create(a0[secondRow]);
                     s20 = Vector256.FusedMultiplyAdd(x, low, s20);
                     s21 = Vector256.FusedMultiplyAdd(x, high, s21);
                     x = Vector256.Create(*a3);
                     s30 = Vector256.FusedMultiplyAdd(x, low, s30);
                     s31 = Vector256.FusedMultiplyAdd(x, high, s31);
-                    row += ldb;
-                    a0 += depthStep;
-                    a1 += depthStep;
-                    a2 += depthStep;
-                    a3 += depthStep;
+                    a0 = (float*)((byte*)a0 + depthBytes);
+                    a3 = (float*)((byte*)a3 + depthBytes);
                 }
 
                 Vector256.Store(s00, c0);
