@@ -1,3 +1,5 @@
+using Tandem.Worlds.Ladder;
+
 namespace Tandem.EndToEnd.Tests;
 
 [Collection(TinyWorldCollection.Name)]
@@ -38,6 +40,16 @@ public sealed class PretrainTests(TinyWorld world)
         ProcessResult result = TandemProcess.Run(Command("killed-ladder"));
         Assert.True(result.ExitCode == 0, result.Error);
         Assert.Equal(Files(world.Ladder), Files(ladder));
+    }
+
+    [Fact]
+    public void TrainPretrain_HeldOutRows_AreThoseMeasured()
+    {
+        LadderManifest manifest = ModelLadder.FromDirectory(world.Ladder).Manifest;
+        Assert.Equal(["t1@0M", "t1", "t2", "t3"], manifest.Rungs.Select(r => r.Name));
+        Assert.All(manifest.Rungs, r => Assert.Equal(64, r.AnswerRows));
+        string settings = File.ReadAllText(Path.Combine(world.Ladder, "training", "t1", "pretraining.json"));
+        Assert.Matches("EvaluationRows[^0-9]*u0022:64,", settings);
     }
 
     [Fact]

@@ -73,8 +73,17 @@ public sealed class RunTests(TinyWorld world, ITestOutputHelper output)
             using TandemProcess process = TandemProcess.Start(command);
             int before = TinyWorld.Events(directory).Count;
             process.WaitUntil(() => TinyWorld.Events(directory).Count > before);
-            // What is complete stays complete, so that instants early in each life are spread over the whole run.
-            Thread.Sleep((int)(random.NextDouble() * 1000 * world.ReferenceSeconds / Kills));
+            // What is complete stays complete, so that instants early in each life are spread over the whole run. Half
+            // of them follow a trainer's checkpoint, so that the next life starts from the middle of a training.
+            double longest = world.ReferenceSeconds / Kills;
+            if (i % 2 == 1)
+            {
+                DateTime born = DateTime.UtcNow;
+                process.WaitUntil(() => TinyWorld.Checkpoints(directory).Any(c => File.GetLastWriteTimeUtc(c) > born));
+                longest = 0.05;
+            }
+
+            Thread.Sleep((int)(random.NextDouble() * 1000 * longest));
             if (process.HasExited)
                 break;
             process.Kill();
@@ -103,7 +112,7 @@ public sealed class RunTests(TinyWorld world, ITestOutputHelper output)
         string directory = world["interrupted"];
         using (TandemProcess process = TandemProcess.Start("run", "--config", world.Recipe, "--out", directory, "--threads", "1"))
         {
-            Assert.True(process.WaitUntil(() => TinyWorld.Events(directory).Contains(("stage-started", "fixed-small/seed1/generation1-1/competence"))));
+            Assert.True(process.WaitUntil(() => TinyWorld.Checkpoints(directory).Any(c => c.Contains("A0+", StringComparison.Ordinal))));
             process.Interrupt();
             ProcessResult stopped = process.Wait();
             Assert.True(stopped.ExitCode == 130, stopped.Error);
@@ -132,5 +141,56 @@ public sealed class RunTests(TinyWorld world, ITestOutputHelper output)
         SortedDictionary<string, string> all = TinyWorld.Weights(directory);
         Assert.All(before, file => Assert.Equal(file.Value, all[file.Key]));
         Assert.Equal([1UL, 2UL], RunPipeline.ReadSummary(directory).Arms.Select(a => a.Seed));
+    }
+
+    [Fact]
+    public void Run_ArmsAdded_KeepsFinishedArms()
+    {
+        string directory = world.CopyOfReference("arms");
+        int events = TinyWorld.Events(directory).Count;
+        ProcessResult result = TandemProcess.Run(
+            "run", "--config", world.Recipe, "--out", directory, "--threads", "1", "--arms", "adaptive,competence-only,fixed-small",
+            "--set", "generations=2");
+        Assert.True(result.ExitCode is 0 or 3, result.Error);
+
+        List<(string Name, string Stage)> after = TinyWorld.Events(directory)[events..];
+        Assert.DoesNotContain(after, e => e.Name == "stage-started" && e.Stage.StartsWith("fixed-small", StringComparison.Ordinal));
+        RunSummary summary = RunPipeline.ReadSummary(directory), before = RunPipeline.ReadSummary(world.Reference);
+        Assert.Equal(["adaptive", "competence-only", "fixed-small"], summary.Arms.Select(a => a.Name));
+        Assert.Equal(
+            JsonSerializer.Serialize(before.Arms[0], RunPipeline.Json), JsonSerializer.Serialize(summary.Arms[2], RunPipeline.Json));
+        Assert.All(summary.Arms[1].Generations.Skip(1), g => Assert.Null(g.AfterAlignment));
+    }
+
+    [Fact]
+    public void WeakToStrong_Killed_ResumesToTheSameResults()
+    {
+        string recipe = world.Write("weak-to-strong.yaml", $$"""
+            kind: weak-to-strong
+            name: tiny-pairs
+            seeds: [1]
+            ladder_directory: "{{world.Ladder}}"
+            teachers: [t1]
+            students: [t2, t3]
+            teacher_items: 128
+            student_items: 128
+            test_items: 100
+            training: {epochs: 3, batch_size: 4}
+
+            """);
+        string undisturbed = world["pairs"], killed = world["pairs-killed"];
+        ProcessResult first = TandemProcess.Run("run", "--config", recipe, "--out", undisturbed, "--threads", "1");
+        Assert.True(first.ExitCode == 0, first.Error);
+        using (TandemProcess process = TandemProcess.Start("run", "--config", recipe, "--out", killed, "--threads", "2"))
+        {
+            Assert.True(process.WaitUntil(() => TinyWorld.Checkpoints(killed).Any()));
+            process.Kill();
+        }
+
+        ProcessResult second = TandemProcess.Run("resume", killed, "--threads", "2");
+        Assert.True(second.ExitCode == 0, second.Error);
+        Assert.Equal(
+            File.ReadAllText(Path.Combine(undisturbed, "weak-to-strong.json")), File.ReadAllText(Path.Combine(killed, "weak-to-strong.json")));
+        Assert.Equal(TinyWorld.Weights(undisturbed), TinyWorld.Weights(killed));
     }
 }

@@ -27,7 +27,7 @@ public sealed class TinyWorld : IDisposable
             name: tiny
             batch_rows: 8
             row_length: 64
-            held_out_rows: 128
+            held_out_rows: 64
             rungs:
               - {name: t1, width: 16, layers: 1, heads: 1, intermediate: 32, tokens: 20480, snapshots: [10240]}
               - {name: t2, width: 16, layers: 2, heads: 1, intermediate: 32, tokens: 40960}
@@ -50,7 +50,7 @@ public sealed class TinyWorld : IDisposable
             attempts_per_generation: 1
             ladder: {directory: "{{Ladder}}", first: t1, maximum_parameters: 100000}
             supervision: {initial_human_labels: 128, human_labels_per_generation: 128, human_error_rate: 0}
-            competence: {items: 128, epochs: 2, batch_size: 4}
+            competence: {items: 128, epochs: 3, batch_size: 4}
             risk_discovery: {rounds: 2, episodes_per_round: 12, held_out_episodes: 8, organism_episodes: 8}
             alignment: {items: 96, hazard_decisions: 32}
             gate: {minimum_conformity: 0, maximum_tax: 1, maximum_hazard_rate: 1, minimum_monitor_recall: 0}
@@ -124,6 +124,22 @@ public sealed class TinyWorld : IDisposable
         }
 
         Assert.Equal(Measurements(expected), Measurements(actual));
+    }
+
+    /// <summary>The markers of the whole checkpoints that trainers have at this moment.</summary>
+    public static IEnumerable<string> Checkpoints(string directory)
+    {
+        string checkpoints = Path.Combine(directory, RunDirectory.CheckpointsFolder);
+        try
+        {
+            return !System.IO.Directory.Exists(checkpoints) ? [] :
+                [.. System.IO.Directory.EnumerateFiles(checkpoints, "complete.json", SearchOption.AllDirectories)];
+        }
+        catch (DirectoryNotFoundException)
+        {
+            // The trainer has just thinned them out.
+            return [];
+        }
     }
 
     /// <summary>The SHA-256 of every artefact below <c>checkpoints</c>, by relative path.</summary>

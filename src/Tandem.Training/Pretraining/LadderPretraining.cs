@@ -40,6 +40,9 @@ public sealed record LadderRungConfiguration
     /// <summary>Steps between evaluations.</summary>
     public int EvaluationInterval { get; init; } = 250;
 
+    /// <summary>Held-out rows of an evaluation, the same at every one.</summary>
+    public int EvaluationRows { get; init; } = 128;
+
     /// <summary>Steps between checkpoints.</summary>
     public int CheckpointInterval { get; init; } = 500;
 
@@ -54,6 +57,7 @@ public sealed record LadderRungConfiguration
         SnapshotTokens = SnapshotTokens,
         Curriculum = Curriculum,
         EvaluationInterval = EvaluationInterval,
+        EvaluationRows = EvaluationRows,
         CheckpointInterval = CheckpointInterval,
     };
 }

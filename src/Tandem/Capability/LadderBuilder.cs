@@ -85,6 +85,7 @@ public static class LadderBuilder
         MuonLearningRate = rung.MuonLearningRate,
         Seed = rung.Seed,
         SnapshotTokens = rung.Snapshots,
+        EvaluationRows = recipe.HeldOutRows,
         Curriculum = new CurriculumConfiguration { EasyAccuracy = recipe.EasyAccuracy, EasyMaximumFraction = recipe.EasyMaximumFraction },
     };
 
