@@ -28,7 +28,7 @@ public sealed record ArmPlan(string Name, IGapController Controller, bool Aligns
         "competence-only" => new ArmPlan(
             name,
             adaptive is null ? FixedGapController.Small : new MirroredGapController(
-                [.. adaptive.Generations.Where(g => g.Index > 0 && g.Gate is null or { Promoted: true }).Select(g => g.Rung)]),
+                [.. adaptive.Generations.Where(g => g.Index > 0).GroupBy(g => g.Index).Select(attempts => attempts.Last().Rung)]),
             Aligns: false),
         "fixed-small" => new ArmPlan(name, FixedGapController.Small),
         "fixed-large" => new ArmPlan(name, FixedGapController.Large),
