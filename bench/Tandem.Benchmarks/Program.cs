@@ -7,7 +7,8 @@ const string Usage = """
     usage: Tandem.Benchmarks step [--seconds S] [--sequences N] [--10m]
                                                           training step against PyTorch; writes docs/performance.md and .json
            Tandem.Benchmarks gemm [threads]               matrix products at training shapes against OpenBLAS
-           Tandem.Benchmarks profile <threads> [seconds]  training steps of the 1M model only, for a profiler
+           Tandem.Benchmarks profile <threads> [seconds] [width layers heads]
+                                                          training steps only, of the 1M model or another, for a profiler
     """;
 switch (args.FirstOrDefault())
 {
@@ -18,10 +19,20 @@ switch (args.FirstOrDefault())
         StepComparison.Run(Repository(), Option("--seconds", 10), Option("--sequences", 32), args.Contains("--10m"));
         return 0;
     case "profile" when args.Length > 1:
-        using (var model = new Transformer(TrainingStep.OneMillion))
+        TransformerConfiguration shape = args.Length < 6 ? TrainingStep.OneMillion : TrainingStep.OneMillion with
+        {
+            HiddenSize = Integer(args[3]),
+            Layers = Integer(args[4]),
+            Heads = Integer(args[5]),
+            KeyValueHeads = Integer(args[5]),
+            HeadSize = 0,
+            IntermediateSize = 3 * Integer(args[3]),
+            VocabularySize = 128,
+        };
+        using (var model = new Transformer(shape))
         {
             model.Initialize(new RandomStream(1));
-            using var step = new TrainingStep(model, TrainingStep.DrawTokens(32, 128, 256), 32, Integer(args[1]));
+            using var step = new TrainingStep(model, TrainingStep.DrawTokens(32, 128, shape.VocabularySize), 32, Integer(args[1]));
             StepResult result = step.Measure(5, args.Length > 2 ? Integer(args[2]) : 5);
             Console.WriteLine($"best {result.BestTokensPerSecond:F0} tokens/s, median {result.MedianTokensPerSecond:F0}, losses {string.Join(' ', result.Losses)}");
         }

@@ -9,7 +9,7 @@ namespace Tandem.Benchmarks;
 /// <param name="Threads">The threads measured.</param>
 /// <param name="PeakGflops">fp32 fused multiply-adds on registers, two operations each, in 10⁹ per second.</param>
 /// <param name="ReadGigabytesPerSecond">Reading memory far larger than the caches.</param>
-/// <param name="DispatchMicroseconds">An empty operation on the worker pool.</param>
+/// <param name="DispatchMicroseconds">What an operation on the worker pool takes beyond its chunks.</param>
 internal sealed record Roofline(int Threads, double PeakGflops, double ReadGigabytesPerSecond, double DispatchMicroseconds)
 {
     private const int Iterations = 1_000_000;
@@ -28,15 +28,16 @@ internal sealed record Roofline(int Threads, double PeakGflops, double ReadGigab
         Timing read = Timing.Of(() => pool.Run(64, &Read, buffer), 5, 0.3);
         NativeMemory.AlignedFree(buffer);
 
-        Timing dispatch = Timing.Of(
-            () =>
-            {
-                for (int i = 0; i < 1000; i++)
-                    pool.Run(threads, &Nothing, null);
-            },
-            20,
-            0.05);
-        return new Roofline(threads, operations / peak.Best / 1e9, BufferBytes / read.Best / 1e9, dispatch.Best * 1e3);
+        // What two or more threads take for one short chunk each, beyond what one chunk takes by itself.
+        Timing alone = Timing.Of(() => Repeat(1), 20, 0.05);
+        Timing together = Timing.Of(() => Repeat(threads), 20, 0.05);
+        void Repeat(int chunks)
+        {
+            for (int i = 0; i < 1000; i++)
+                pool.Run(chunks, &ShortWork, null);
+        }
+
+        return new Roofline(threads, operations / peak.Best / 1e9, BufferBytes / read.Best / 1e9, Math.Max(0, together.Best - alone.Best) * 1e3);
     }
 
     private static int VectorWidth => Vector512.IsHardwareAccelerated ? 16 : 8;
@@ -110,7 +111,14 @@ internal sealed record Roofline(int Threads, double PeakGflops, double ReadGigab
             throw new InvalidOperationException("The buffer changed while it was read.");
     }
 
-    private static unsafe void Nothing(void* state, int chunk)
+    // About 10 µs of dependent multiplications.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static unsafe void ShortWork(void* state, int chunk)
     {
+        ulong x = (ulong)chunk | 1;
+        for (int i = 0; i < 10_000; i++)
+            x *= 6364136223846793005UL;
+        if (x == 0)
+            throw new InvalidOperationException("An odd number times odd numbers is odd.");
     }
 }

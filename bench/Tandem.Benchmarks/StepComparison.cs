@@ -109,7 +109,7 @@ internal static class StepComparison
         text.AppendLine(culture, $"- Processor: {report.Processor}, {report.Cores} cores; vector path {report.VectorPath}; {report.Runtime}; {report.Date}");
         text.AppendLine(culture, $"- Peer: {(report.PyTorch is null ? "none installed" : $"PyTorch {report.PyTorch}, the fastest of its settings (oneDNN on or off, AdamW foreach or one by one)")}");
         foreach (Roofline r in report.Rows.Select(r => r.Roofline).Distinct())
-            text.AppendLine(culture, $"- Measured limits, {r.Threads} thread(s): {r.PeakGflops:F0} GFLOP/s of fp32 fused multiply-adds, {r.ReadGigabytesPerSecond:F1} GB/s read; an empty operation on the pool takes {r.DispatchMicroseconds:F1} µs");
+            text.AppendLine(culture, $"- Measured limits, {r.Threads} thread(s): {r.PeakGflops:F0} GFLOP/s of fp32 fused multiply-adds, {r.ReadGigabytesPerSecond:F1} GB/s read; handing an operation to the threads takes {r.DispatchMicroseconds:F1} µs");
         text.AppendLine();
         text.AppendLine("A step is forward, loss at every token, backward and AdamW, on the same random tokens each time; Qwen2's architecture. Best of the run (median in brackets). Linear layers: 6 operations per weight and token, attention and everything else not counted.");
         text.AppendLine();
