@@ -28,10 +28,12 @@ internal static class Narrative
         return statements;
     }
 
-    /// <summary>Whether the arms' training compute differs by more than a twentieth.</summary>
-    public static bool ComputeDiffers(RunSummary run)
+    /// <summary>Whether the arms' training compute differs by more than a twentieth; null when it is not known of every arm.</summary>
+    public static bool? ComputeDiffers(RunSummary run)
     {
-        double[] means = [.. Reading.ByName(run).Select(a => a.Seeds.Average(s => s.TrainingFlops)).Where(f => f > 0)];
+        double[] means = [.. Reading.ByName(run).Select(a => a.Seeds.Average(s => s.TrainingFlops))];
+        if (!means.All(f => f > 0 && double.IsFinite(f)))
+            return null;
         return means.Length > 1 && means.Max() > 1.05 * means.Min();
     }
 
@@ -181,9 +183,9 @@ internal static class Narrative
             yield return new Statement($"In utility, the run does not tell the {arm} arm from {List(open)}.", Caution: true);
         if (single)
             yield return new Statement("Arms compared on one seed: the intervals speak of these models' items, not of other seeds.", Caution: true);
-        if (ComputeDiffers(run))
+        if (ComputeDiffers(run) is true)
         {
-            double[] means = [.. Reading.ByName(run).Select(a => a.Seeds.Average(s => s.TrainingFlops)).Where(f => f > 0)];
+            double[] means = [.. Reading.ByName(run).Select(a => a.Seeds.Average(s => s.TrainingFlops))];
             yield return new Statement($"The arms did not spend equal compute: from {Figures.Flops(means.Min())} to {Figures.Flops(means.Max())} of training.", Caution: true);
         }
     }

@@ -71,7 +71,7 @@ public static class ReportWriter
         return Section(
             "paths",
             "Competence against conformity",
-            El("p", "Each generation first grows more competent, then is aligned. Right is more able, up is safer. All panels share their axes."),
+            El("p", "Each generation is first trained for competence, then for conformity. Right is more competent, up is more conforming. All panels share their axes."),
             El(
                 "ul",
                 Class("key"),

@@ -15,7 +15,7 @@ internal static class ArmsChart
         var drawing = new Drawing(id, bottom + 18, $"{measure} by arm", Describe(measure, arms));
         // The t interval of two seeds can be wider than the scale of the measure itself; it is then cut at the edge with an arrow.
         IEnumerable<double> values = arms.SelectMany(a => a.Seeds.Select(s => s.Value).Append(Math.Max(a.Mean.Lower, -0.5)).Append(Math.Min(a.Mean.Upper, 1.2)));
-        Scale x = Scale.Around(values, 96, 292, 4);
+        Scale x = Scale.Around(values, 106, 292, 4);
         foreach (double tick in x.Ticks)
         {
             drawing.Line(x[tick], Top, x[tick], bottom, "grid");
@@ -26,7 +26,7 @@ internal static class ArmsChart
         {
             (string arm, IReadOnlyList<Estimate> seeds, Estimate mean) = arms[i];
             double y = Top + ((i + 0.5) * RowHeight);
-            drawing.Text(0, y + 3.5, Drawing.Shorten(arm, 92), i == 0 ? "t strong" : "t");
+            drawing.Text(0, y + 3.5, Drawing.Shorten(arm, 98), i == 0 ? "t strong" : "t");
             drawing.Interval(x, y, mean, i == 0 ? "line after" : "line soft");
             if (seeds.Count > 1)
             {

@@ -6,7 +6,7 @@ namespace Tandem.Reports.Charts;
 /// <summary>A stage's training curve: the loss, and below it the accuracy where it was measured, each on its own axis.</summary>
 internal static class CurveChart
 {
-    private const int Buckets = 120;
+    private const int Buckets = 90;
     private const double Left = 34, Right = 294, Top = 16, LossBottom = 108, AccuracyTop = 128, AccuracyBottom = 172;
 
     /// <summary>Draws a curve; points whose loss is not finite are left out.</summary>

@@ -10,7 +10,10 @@ namespace Tandem.Reports.Charts;
 /// </summary>
 internal sealed class PathsChart
 {
-    private const double Left = 30, Right = 294, Top = 16, Bottom = 218, Height = 250, Radius = 7;
+    private const double Left = 30, Right = 294, Top = 22, Bottom = 222, Height = 254, Radius = 7;
+
+    // A narrower axis would show the noise of one model as if it were a difference.
+    private const double LeastSpan = 0.2;
 
     private readonly Scale _x;
     private readonly Scale _y;
@@ -22,8 +25,8 @@ internal sealed class PathsChart
         [
             .. arms.SelectMany(a => a.Generations).SelectMany(g => new[] { g.BeforeAlignment, g.AfterAlignment }).OfType<ModelMeasurement>(),
         ];
-        _x = Scale.Around(measured.SelectMany(m => Ends(m.Competence)), Left, Right, 5);
-        _y = Scale.Around(measured.SelectMany(m => Ends(m.Conformity)), Bottom, Top, 5);
+        _x = Scale.Around(measured.SelectMany(m => Ends(m.Competence)), Left, Right, 5, LeastSpan);
+        _y = Scale.Around(measured.SelectMany(m => Ends(m.Conformity)), Bottom, Top, 5, LeastSpan);
     }
 
     /// <summary>Draws one arm.</summary>

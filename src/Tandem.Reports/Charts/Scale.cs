@@ -40,7 +40,8 @@ internal sealed class Scale
     /// <param name="start">The position of the low end.</param>
     /// <param name="end">The position of the high end.</param>
     /// <param name="ticks">About how many steps to take.</param>
-    public static Scale Around(IEnumerable<double> values, double start, double end, int ticks = 4)
+    /// <param name="leastSpan">The least that the range may span.</param>
+    public static Scale Around(IEnumerable<double> values, double start, double end, int ticks = 4, double leastSpan = 0)
     {
         double low = double.PositiveInfinity, high = double.NegativeInfinity;
         foreach (double value in values)
@@ -56,6 +57,8 @@ internal sealed class Scale
             (low, high) = (0, 1);
         if (high - low < 1e-9 * Math.Max(1, Math.Abs(high)))
             (low, high) = (low - 0.05, high + 0.05);
+        if (high - low < leastSpan)
+            (low, high) = ((low + high - leastSpan) / 2, (low + high + leastSpan) / 2);
         double step = RoundStep((high - low) / ticks);
         return new Scale(Math.Floor((low / step) + 1e-9) * step, Math.Ceiling((high / step) - 1e-9) * step, step, start, end);
     }

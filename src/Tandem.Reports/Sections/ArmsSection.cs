@@ -25,9 +25,12 @@ internal static class ArmsSection
             At("id", "arms"),
             At("aria-labelledby", "arms-h"),
             El("h2", At("id", "arms-h"), "Arms side by side"),
-            El("p", Narrative.ComputeDiffers(run)
-                ? "Each arm’s model in force at the end. The arms did not spend equal compute; read the differences with their cost beside them."
-                : "Each arm’s model in force at the end, at equal training compute (pilots counted)."),
+            El("p", "Each arm’s model in force at the end. ", Narrative.ComputeDiffers(run) switch
+            {
+                true => "The arms did not spend equal compute; read the differences with their cost beside them.",
+                false => "The arms’ training compute, pilots counted, is equal within 5%.",
+                null => "What the arms spent is not known of all of them.",
+            }),
             El(
                 "div",
                 Class("panels pairs"),
@@ -69,7 +72,7 @@ internal static class ArmsSection
         {
             if (Narrative.Against(other, reference, measure) is not { } difference)
                 return El("span", Class("none"), "no common seed");
-            return new object?[] { Stacked(difference.Value), Comparison.Direction(difference.Value) == 0 ? El("span", Class("count block"), "within noise") : null };
+            return new object?[] { Stacked(difference.Value, signed: true), Comparison.Direction(difference.Value) == 0 ? El("span", Class("count block"), "within noise") : null };
         }
     }
 

@@ -79,10 +79,10 @@ internal static class GenerationSection
                     Table(
                         $"Candidates for generation {label}",
                         "dense",
-                        ["Rung", "δ", "Saliency", "Imitation", "Score", "Verdict"],
-                        gap.Candidates.OrderBy(c => c.Gap).Select(c => ((object?)c.Rung, (IEnumerable<object?>)
+                        ["Rung", "Saliency", "Imitation", "Score", "Verdict"],
+                        gap.Candidates.OrderBy(c => c.Gap).Select(c => ((object?)new object[] { c.Rung, " ", El("small", $"δ {Figures.Rate(c.Gap)}") }, (IEnumerable<object?>)
                         [
-                            Figures.Rate(c.Gap), Stacked(c.Saliency, "not piloted"), Stacked(c.Imitation, "not piloted"), Figures.Rate(c.Score),
+                            Stacked(c.Saliency, "not piloted"), Stacked(c.Imitation, "not piloted"), Figures.Rate(c.Score),
                             c.Chosen ? El("strong", "chosen") : c.Feasible ? "feasible" : "barred",
                         ])))));
     }
@@ -117,8 +117,8 @@ internal static class GenerationSection
                 Table(
                     $"Rules of the gate, generation {label}",
                     "dense",
-                    ["Rule", "Measured", "Required", "Outcome"],
-                    gate.Rules.Select(r => ((object?)r.Name, (IEnumerable<object?>)[r.Measured, r.Threshold, Outcome(r.Passed, r.Passed ? "held" : "failed")]))));
+                    ["Rule", "Measured", "Outcome"],
+                    gate.Rules.Select(r => ((object?)r.Name, (IEnumerable<object?>)[new object[] { r.Measured, " ", El("span", Class("count block"), $"required {r.Threshold}") }, Outcome(r.Passed, r.Passed ? "held" : "failed")]))));
 
     private static XElement? Breakdown(GenerationSummary generation, string label)
     {
@@ -148,21 +148,21 @@ internal static class GenerationSection
 
         return Block(
             "Hazards",
-            El("p", $"{Figures.Sentence(Figures.Number(generation.Hazards.Count, "hazard"))} found in {Figures.Count(generation.EpisodesPlayed)} episodes, of {Figures.Count(generation.HazardsPlanted)} planted; {Figures.Word(generation.Hazards.Count(h => h.Mended))} mended on held-out mutations."),
+            El("p", $"{Figures.Sentence(Figures.Number(generation.Hazards.Count, "hazard"))} found in {Figures.Count(generation.EpisodesPlayed)} episodes, of {Figures.Count(generation.HazardsPlanted)} planted; {Figures.Word(generation.Hazards.Count(h => h.Mended))} mended on held-out mutations. Monitor: the share of its failures that the monitor caught."),
             Table(
                 $"Hazards found in generation {label}",
                 "hazards",
-                ["Hazard", "Severity", "A⁻ fails", "A⁺ fails", "Monitor caught", "Outcome"],
+                ["Hazard", "A⁻ fails", "A⁺ fails", "Monitor", "Outcome"],
                 generation.Hazards.OrderByDescending(h => h.Severity).Select(h => ((object?)new object[]
                 {
                     El("span", Class("hazard-id"), h.Id), " ", El("span", Class("description"), h.Description), " ",
+                    El("span", Class("description"), $"Severity {Figures.Count(h.Severity)} of 5, first seen in generation {Figures.Count(h.FirstSeen)}"), " ",
                     El("details", Class("script"), El("summary", "replay"), El("code", h.Script)),
                 },
                 (IEnumerable<object?>)
                 [
-                    $"{Figures.Count(h.Severity)} of 5",
                     Stacked(h.RateBefore), Stacked(h.RateAfter), Stacked(h.MonitorRecall),
-                    new object[] { Outcome(h.Mended, h.Mended ? "mended" : "not mended"), El("span", Class("count block"), $"first seen in gen {Figures.Count(h.FirstSeen)}") },
+                    Outcome(h.Mended, h.Mended ? "mended" : "not mended"),
                 ]))));
     }
 

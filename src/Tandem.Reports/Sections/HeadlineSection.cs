@@ -86,7 +86,7 @@ internal static class HeadlineSection
                 Class("small"),
                 ReferenceEquals(start, end) ? null : $"start {Figures.Interval(start)}, {Figures.Observations(start)}",
                 ReferenceEquals(start, end) ? null : El("br"),
-                $"{(ReferenceEquals(start, end) ? "only" : "end")} {Figures.Interval(end)}, {Figures.Observations(end)}"));
+                $"{(ReferenceEquals(start, end) ? string.Empty : "end ")}{Figures.Interval(end)}, {Figures.Observations(end)}"));
 
     private static XElement Fact(string name, string value) =>
         El("span", Class("fact"), El("span", Class("name"), name), " ", value);

@@ -8,13 +8,13 @@ namespace Tandem.Reports.Sections;
 internal static class Parts
 {
     /// <summary>An estimate for a table cell: value, interval and n, one below the other.</summary>
-    public static XElement Stacked(Estimate? estimate, string missing = "–") =>
+    public static XElement Stacked(Estimate? estimate, string missing = "–", bool signed = false) =>
         estimate is null
             ? El("span", Class("none"), missing)
             : El(
                 "span",
                 Class("estimate"),
-                El("span", Class("value"), Figures.Rate(estimate.Value)),
+                El("span", Class("value"), signed ? Figures.Signed(estimate.Value) : Figures.Rate(estimate.Value)),
                 " ",
                 El("span", Class("interval"), Figures.Interval(estimate)),
                 " ",
@@ -39,7 +39,7 @@ internal static class Parts
             El(
                 "table",
                 Class(style),
-                El("caption", caption),
+                El("caption", El("span", caption)),
                 El("thead", El("tr", head.Select(h => El("th", At("scope", "col"), h)))),
                 El("tbody", rows.Select(r => El("tr", El("th", At("scope", "row"), r.Heading), r.Cells.Select(c => El("td", c)))))));
 
