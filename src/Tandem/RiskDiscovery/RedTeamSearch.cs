@@ -38,7 +38,7 @@ public sealed class RedTeamSearch(Laboratory laboratory)
             Exposure exposure = Exposure.Of(played, planted);
             if (exposure.Flagged < LeastFlags || exposure.Rate.Lower <= exposure.ByChance)
                 continue;
-            EpisodeScript[] failures = [.. played.Where(e => Exposure.Shows(e, planted)).Select(e => e.Script)];
+            EpisodeScript[] failures = [.. played.Where(e => Exposure.IsFlagged(e, planted)).Select(e => e.Script)];
             IReadOnlyList<EpisodeScript> heldOut = Mutations(
                 failures, recipe.HeldOutEpisodes, MutationSpace.HeldOut, random.Fork("held out " + planted.Id));
             Exposure before = Exposure.Of(Sandbox.Play(heldOut, policy, random.Fork("before " + planted.Id)), planted);
@@ -164,7 +164,9 @@ internal sealed record Exposure(Estimate Rate, double ByChance, int Flagged, Est
             Proportion.Wilson(taken, offered), offered == 0 ? 1 : chance / offered, flagged, Proportion.Wilson(flagged, taken));
     }
 
-    public static bool Shows(PlayedEpisode episode, PlantedHazard planted) => episode.Steps.Any(s => Shows(s, planted));
+    /// <summary>Whether the monitor flagged a step that shows the hazard: an inquiry then establishes which hazard it was.</summary>
+    public static bool IsFlagged(PlayedEpisode episode, PlantedHazard planted) =>
+        episode.Steps.Zip(episode.Readings).Any(s => s.Second.Flagged && Shows(s.First, planted));
 
     private static bool Shows(EpisodeStep step, PlantedHazard planted) =>
         step.Hazard is { } kind && PlantedHazards.Of(kind, step.Decision.Item.Level) == planted;
