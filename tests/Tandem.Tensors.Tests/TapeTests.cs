@@ -11,11 +11,17 @@ public sealed unsafe class TapeTests
         for (int i = 0; i < 3; i++)
             LargeStep.Step(tape, parameters);
         long capacity = tape.Arena.Capacity;
-        long before = GC.GetAllocatedBytesForCurrentThread();
-        for (int i = 0; i < 3; i++)
-            LargeStep.Step(tape, parameters);
-        long allocated = GC.GetAllocatedBytesForCurrentThread() - before;
-        Assert.Equal(0, allocated);
+        // The runtime may set something up once, at any time; what a step allocates shows in every window.
+        long least = long.MaxValue;
+        for (int window = 0; window < 4; window++)
+        {
+            long before = GC.GetAllocatedBytesForCurrentThread();
+            for (int i = 0; i < 3; i++)
+                LargeStep.Step(tape, parameters);
+            least = Math.Min(least, GC.GetAllocatedBytesForCurrentThread() - before);
+        }
+
+        Assert.Equal(0, least);
         Assert.Equal(capacity, tape.Arena.Capacity);
     }
 
