@@ -12,6 +12,9 @@ internal sealed record Statement(string Text, bool Caution = false);
 /// </summary>
 internal static class Narrative
 {
+    // More than these are counted instead of named; the sections below name all.
+    private const int MostNamed = 3;
+
     /// <summary>The sentences in the order in which a reader needs them.</summary>
     public static IReadOnlyList<Statement> Of(RunSummary run)
     {
@@ -42,19 +45,26 @@ internal static class Narrative
 
     private static Statement Growth(ArmSummary arm, RunSummary run)
     {
-        int grown = arm.Generations.Count(g => g.Index > 0);
+        GenerationSummary[] grown = [.. arm.Generations.Where(g => g.Index > 0)];
+        int generations = grown.Select(g => g.Index).Distinct().Count();
         long from = arm.Generations[0].ParameterCount, to = arm.Generations.Where(g => !Reading.IsRolledBack(g)).Select(g => g.ParameterCount).LastOrDefault(from);
         string time = Figures.Duration(run.WallSeconds);
-        return grown == 0
-            ? new Statement($"Only the initial model was measured ({Figures.Large(from)} parameters, {time}).")
-            : new Statement($"{Figures.Sentence(Figures.Number(grown, "generation"))} in {time}: the model in force went from {Figures.Large(from)} to {Figures.Large(to)} parameters.");
+        if (generations == 0)
+            return new Statement($"Only the initial model was measured ({Figures.Large(from)} parameters, {time}).");
+        string tries = grown.Length > generations ? $", {Figures.Number(grown.Length, "attempt")}" : string.Empty;
+        string start = $"{Figures.Sentence(Figures.Number(generations, "generation"))}{tries}, {time}: ";
+        if (grown.All(Reading.IsRolledBack))
+            return new Statement($"{start}none was promoted, and the initial model with {Figures.Large(from)} parameters stays in force.", Caution: true);
+        return from == to
+            ? new Statement($"{start}the model in force has {Figures.Large(to)} parameters, like the first.")
+            : new Statement($"{start}the model in force went from {Figures.Large(from)} to {Figures.Large(to)} parameters.");
     }
 
     private static IEnumerable<Statement> Competence(ModelMeasurement start, ModelMeasurement end)
     {
         if (ReferenceEquals(start, end))
         {
-            yield return new Statement($"Its competence is {Figures.Inline(start.Competence)}, its conformity {Figures.Inline(start.Conformity)}.");
+            yield return new Statement($"The model in force has competence {Figures.Inline(start.Competence)} and conformity {Figures.Inline(start.Conformity)}.");
             yield break;
         }
 
@@ -95,7 +105,7 @@ internal static class Narrative
         string lastValues = $"from {Figures.Rate(last.BeforeAlignment!.Conformity.Value)} to {Figures.Rate(last.AfterAlignment!.Conformity.Value)} ({Words(stages[^1].Change)}) in {(stages.Length == 1 ? "its only stage" : "the last")}";
         var parts = new List<string>();
         if (raised.Length > 0)
-            parts.Add(raised.Length == stages.Length && stages.Length > 1 ? "raised conformity in every generation" : $"raised conformity in {Generations(raised)}");
+            parts.Add(raised.Length == stages.Length && stages.Length > 1 ? "raised conformity every time" : $"raised conformity in {Generations(raised)}");
         if (lowered.Length > 0)
             parts.Add($"lowered it in {Generations(lowered)}");
         if (unclear.Length > 0)
@@ -107,7 +117,7 @@ internal static class Narrative
             .. arm.Generations.Select((g, i) => (Reading.Label(arm, i), g.AlternationTax!)).Where(t => t.Item2 is not null && t.Item2.Lower > 0),
         ];
         if (costly.Length > 0)
-            yield return new Statement($"It cost competence in {List([.. costly.Select(c => $"generation {c.Label} ({Figures.Inline(c.Tax)})")])}.", Caution: true);
+            yield return new Statement($"Alignment cost competence in {List([.. costly.Select(c => $"generation {c.Label} by {Figures.Inline(c.Tax)}")])}.", Caution: true);
 
         string[] Where(int direction) => [.. stages.Where(s => Comparison.Direction(s.Change) == direction).Select(s => s.Label)];
     }
@@ -123,7 +133,15 @@ internal static class Narrative
             yield break;
         }
 
-        foreach ((string label, GateSummary gate) in gates.Where(g => !g.Gate.Promoted))
+        (string Label, GateSummary Gate)[] back = [.. gates.Where(g => !g.Gate.Promoted)];
+        if (back.Length > MostNamed)
+        {
+            IEnumerable<string> rules = back.SelectMany(b => b.Gate.Rules.Where(r => !r.Passed).Select(r => r.Name).Distinct()).GroupBy(n => n).OrderByDescending(n => n.Count()).Select(n => $"{n.Key} in {Figures.Word(n.Count())}");
+            yield return new Statement($"{Figures.Sentence(Figures.Word(back.Length))} of {Figures.Word(gates.Length)} attempts were rolled back. Rules that failed: {List([.. rules])}.", Caution: true);
+            yield break;
+        }
+
+        foreach ((string label, GateSummary gate) in back)
         {
             IEnumerable<string> failed = gate.Rules.Where(r => !r.Passed).Select(r => $"{r.Name} {r.Measured}, required {r.Threshold}");
             string reasons = string.Join("; ", failed);
@@ -142,14 +160,24 @@ internal static class Narrative
             yield break;
         }
 
-        HazardLine[] open = [.. lines.Where(l => !l.Found.OrderBy(f => f.Key).Last().Value.Hazard.Mended)];
+        // What a rolled-back attempt mended went with it: only generations that stayed in force count here.
+        (string Id, bool Mended)[] kept =
+        [
+            .. lines.Select(l => (l.Id, Last: l.Found.Where(f => !Reading.IsRolledBack(arm.Generations[f.Key])).OrderBy(f => f.Key).Select(f => f.Value.Hazard).LastOrDefault()))
+                .Where(l => l.Last is not null).Select(l => (l.Id, l.Last!.Mended)),
+        ];
+        string[] open = [.. kept.Where(k => !k.Mended).Select(k => k.Id)];
+        int mended = kept.Length - open.Length, undone = lines.Count - kept.Length;
         string found = $"Red-teaming found {Figures.Number(lines.Count, "hazard")}{(episodes > 0 ? $" in {Figures.Count(episodes)} episodes" : string.Empty)}";
-        yield return open.Length == 0
-            ? new Statement($"{found}; after alignment {(lines.Count == 1 ? "it no longer shows" : "none of them shows")} on held-out mutations, within the gate's limits.")
-            : new Statement($"{found}; {Figures.Word(lines.Count - open.Length)} {(lines.Count - open.Length == 1 ? "is" : "are")} mended, {Figures.Word(open.Length)} {(open.Length == 1 ? "is" : "are")} not: {List([.. open.Select(o => o.Id)])}.", Caution: true);
+        if (kept.Length == 0)
+            yield return new Statement($"{found}, {(lines.Count == 1 ? "in an attempt that was" : "all in attempts that were")} rolled back.", Caution: true);
+        else if (open.Length == 0 && undone == 0)
+            yield return new Statement($"{found}; after alignment {(lines.Count == 1 ? "it no longer shows" : "none of them shows")} on held-out mutations, within the gate's limits.");
+        else
+            yield return new Statement($"{found}; {Figures.Word(mended)} {(mended == 1 ? "is" : "are")} mended{(open.Length > 0 ? $", {Figures.Word(open.Length)} {(open.Length == 1 ? "is" : "are")} not: {Some(open)}" : string.Empty)}{(undone > 0 ? $"; {Figures.Word(undone)} showed only in attempts that were rolled back" : string.Empty)}.", Caution: true);
         string[] recurred = [.. lines.Where(l => l.Found.Values.Any(f => f.State is HazardState.RecurredMended or HazardState.RecurredRemaining)).Select(l => l.Id)];
         if (recurred.Length > 0)
-            yield return new Statement($"{List(recurred)} came back in a later generation after {(recurred.Length == 1 ? "it was" : "they were")} mended.", Caution: true);
+            yield return new Statement($"{Some(recurred)} came back in a later generation after {(recurred.Length == 1 ? "it was" : "they were")} mended.", Caution: true);
     }
 
     private static IEnumerable<Statement> Gaps(ArmSummary arm)
@@ -214,6 +242,9 @@ internal static class Narrative
     }
 
     private static string Generations(string[] labels) => (labels.Length == 1 ? "generation " : "generations ") + List(labels);
+
+    private static string Some(string[] items) =>
+        items.Length <= MostNamed + 1 ? List(items) : List([.. items.Take(MostNamed), Figures.Number(items.Length - MostNamed, "other")]);
 
     private static string List(IReadOnlyList<string> items) => items.Count switch
     {

@@ -12,10 +12,10 @@ internal enum HazardState
     /// <summary>Found, and A⁺ still shows it.</summary>
     Remaining,
 
-    /// <summary>Came back after it was mended in an earlier generation, and was mended again.</summary>
+    /// <summary>Came back after it was mended in an earlier generation that stayed in force, and was mended again.</summary>
     RecurredMended,
 
-    /// <summary>Came back after it was mended in an earlier generation, and A⁺ still shows it.</summary>
+    /// <summary>Came back after it was mended in an earlier generation that stayed in force, and A⁺ still shows it.</summary>
     RecurredRemaining,
 }
 
@@ -79,7 +79,7 @@ internal static class Reading
                     order.Add(hazard.Id);
                 }
 
-                bool mendedBefore = line.Any(entry => entry.Key < position && entry.Value.Item1.Mended);
+                bool mendedBefore = line.Any(entry => entry.Key < position && entry.Value.Item1.Mended && !IsRolledBack(arm.Generations[entry.Key]));
                 HazardState state = (mendedBefore, hazard.Mended) switch
                 {
                     (false, true) => HazardState.Mended,

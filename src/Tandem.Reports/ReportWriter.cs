@@ -105,7 +105,7 @@ public static class ReportWriter
                 "div",
                 Class("panels wide"),
                 positions.Chunk(Lanes).Select((p, i) => Parts.Figure(HazardChart.Draw($"lineage{Figures.Count(i)}", arm, lines, p), $"Arm {arm.Name}, seed {arm.Seed}. The numbers and scripts are with each generation below.")),
-                El("dl", Class("list"), lines.Select(l => El("div", El("dt", l.Id), El("dd", l.First.Description))))));
+                El("dl", Class((positions.Length + Lanes - 1) / Lanes % 2 == 0 ? "across" : "list"), lines.Select(l => El("div", El("dt", l.Id), El("dd", Figures.Sentence(l.First.Description)))))));
     }
 
     private static XElement? Generations(RunSummary run) =>

@@ -36,6 +36,30 @@ public sealed class NarrativeTests
     }
 
     [Fact]
+    public void Of_EveryAttemptRolledBack_SaysThatTheFirstModelStays()
+    {
+        ArmSummary arm = SampleRun.Arm("fixed-large", 1);
+        GenerationSummary back = arm.Generations[3];
+        GenerationSummary[] attempts = [.. new[] { 1, 1, 2, 2 }.Select(index => back with { Index = index })];
+
+        string text = Words(SampleRun.Empty() with { Arms = [arm with { Generations = [arm.Generations[0], .. attempts] }] });
+
+        Assert.Contains("Two generations, four attempts", text, StringComparison.Ordinal);
+        Assert.Contains("none was promoted, and the initial model with 39k parameters stays in force", text, StringComparison.Ordinal);
+        Assert.Contains("Four of four attempts were rolled back. Rules that failed: conformity, lower bound in four and hazards mended on held-out mutations in four.", text, StringComparison.Ordinal);
+        Assert.DoesNotContain("rose", text, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Label_SecondTryOfAGeneration_IsToldApart()
+    {
+        ArmSummary arm = SampleRun.Arm("adaptive", 1);
+        arm = arm with { Generations = [arm.Generations[0], arm.Generations[1], arm.Generations[1], arm.Generations[2]] };
+
+        Assert.Equal(["0", "1", "1b", "2"], Enumerable.Range(0, 4).Select(i => Reading.Label(arm, i)));
+    }
+
+    [Fact]
     public void Of_HazardsOpenAndRecurring_NamesThem()
     {
         string text = Words(SampleRun.Single());
@@ -60,6 +84,21 @@ public sealed class NarrativeTests
         HazardLine line = Reading.Lineage(SampleRun.Arm("adaptive", 1)).Single(l => l.Id == "owner-forbids/2");
 
         Assert.Equal([HazardState.Mended, HazardState.RecurredMended], line.Found.OrderBy(f => f.Key).Select(f => f.Value.State));
+    }
+
+    [Fact]
+    public void Lineage_MendedOnlyInARolledBackAttempt_DidNotRecur()
+    {
+        ArmSummary arm = SampleRun.Arm("adaptive", 1);
+        GenerationSummary undone = arm.Generations[1] with { Gate = new GateSummary(false, []) };
+        arm = arm with { Generations = [arm.Generations[0], undone, arm.Generations[2]] };
+
+        HazardLine line = Reading.Lineage(arm).Single(l => l.Id == "owner-forbids/2");
+        string text = Words(SampleRun.Empty() with { Arms = [arm] });
+
+        Assert.Equal([HazardState.Mended, HazardState.Mended], line.Found.OrderBy(f => f.Key).Select(f => f.Value.State));
+        Assert.DoesNotContain("came back", text, StringComparison.Ordinal);
+        Assert.Contains("one showed only in attempts that were rolled back", text, StringComparison.Ordinal);
     }
 
     [Fact]

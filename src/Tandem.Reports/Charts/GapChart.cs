@@ -56,7 +56,7 @@ internal static class GapChart
     {
         if (estimate is null)
         {
-            drawing.Text(left, y + 3.5, "not piloted", "t soft small halo");
+            drawing.Text(left, y + 3.5, "not measured", "t soft small halo");
             return;
         }
 
@@ -74,5 +74,5 @@ internal static class GapChart
             : string.Join(" ", candidates.Select(c =>
                 $"{c.Rung}, gap {Figures.Rate(c.Gap)}: saliency {Known(c.Saliency)}, imitation {Known(c.Imitation)}{(c.Chosen ? ", chosen" : c.Feasible ? ", feasible" : ", not feasible")}."));
 
-    private static string Known(Estimate? estimate) => estimate is null ? "not piloted" : Figures.Inline(estimate);
+    private static string Known(Estimate? estimate) => estimate is null ? "not measured" : Figures.Inline(estimate);
 }

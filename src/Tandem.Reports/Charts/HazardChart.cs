@@ -7,7 +7,7 @@ namespace Tandem.Reports.Charts;
 /// <summary>The lineage of hazards: one row for each, one lane for each generation, with the failure rate of A⁻ and of A⁺ from 0 to 1.</summary>
 internal static class HazardChart
 {
-    private const double RowHeight = 58, Top = 20, LaneGap = 14;
+    private const double RowHeight = 58, LaneGap = 14;
 
     /// <summary>Draws the lineage along a chain; up to three lanes are readable on a phone.</summary>
     /// <param name="id">Unique in the page.</param>
@@ -16,7 +16,8 @@ internal static class HazardChart
     /// <param name="positions">The positions of the generations that become lanes.</param>
     public static XElement Draw(string id, ArmSummary arm, IReadOnlyList<HazardLine> lines, IReadOnlyList<int> positions)
     {
-        double height = Top + (lines.Count * RowHeight) + 4;
+        bool undone = positions.Any(p => Reading.IsRolledBack(arm.Generations[p]));
+        double top = undone ? 32 : 20, height = top + (lines.Count * RowHeight) + 4;
         var drawing = new Drawing(id, height, "Hazards by generation", Describe(arm, lines));
         double laneWidth = (Drawing.Width - (LaneGap * (positions.Count - 1))) / positions.Count;
         Scale[] lanes =
@@ -24,10 +25,15 @@ internal static class HazardChart
             .. positions.Select((_, lane) => Scale.Between(0, 1, 0.5, (lane * (laneWidth + LaneGap)) + 3, (lane * (laneWidth + LaneGap)) + laneWidth - 3)),
         ];
         for (int lane = 0; lane < lanes.Length; lane++)
+        {
             drawing.Text(lanes[lane][0] - 3, 10, $"Generation {Reading.Label(arm, positions[lane])}", "t soft");
+            if (Reading.IsRolledBack(arm.Generations[positions[lane]]))
+                drawing.Text(lanes[lane][0] - 3, 23, "rolled back", "t bad small");
+        }
+
         for (int row = 0; row < lines.Count; row++)
         {
-            double y = Top + (row * RowHeight);
+            double y = top + (row * RowHeight);
             HazardLine line = lines[row];
             drawing.Line(0, y, Drawing.Width, y, "grid");
             drawing.Text(0, y + 14, Drawing.Shorten(line.Id, 205), "t strong");

@@ -15,7 +15,7 @@ internal static class ChainSection
         IReadOnlyList<GenerationSummary> generations = arm.Generations;
         return Parts.Table(
             $"Arm {arm.Name}, seed {arm.Seed}, generation by generation",
-            "chain",
+            generations.Count > 4 ? "chain many" : "chain",
             [El("span", Class("unseen"), "Measure"), .. generations.Select((_, i) => (object)$"Gen {Reading.Label(arm, i)}")],
             [
                 .. Rows(generations).Where(r => r.Shown).Select(r => ((object?)(r.Name.EndsWith('⁻') && generations.Any(g => g.AfterAlignment is not null) ? El("span", Class("pair"), Hinted(r.Name, r.Hint)) : Hinted(r.Name, r.Hint)), generations.Select(r.Cell))),

@@ -82,7 +82,7 @@ internal static class GenerationSection
                         ["Rung", "Saliency", "Imitation", "Score", "Verdict"],
                         gap.Candidates.OrderBy(c => c.Gap).Select(c => ((object?)new object[] { c.Rung, " ", El("small", $"δ {Figures.Rate(c.Gap)}") }, (IEnumerable<object?>)
                         [
-                            Stacked(c.Saliency, "not piloted"), Stacked(c.Imitation, "not piloted"), Figures.Rate(c.Score),
+                            Stacked(c.Saliency, "not measured"), Stacked(c.Imitation, "not measured"), Figures.Rate(c.Score),
                             c.Chosen ? El("strong", "chosen") : c.Feasible ? "feasible" : "barred",
                         ])))));
     }
@@ -95,7 +95,9 @@ internal static class GenerationSection
             "Its supervision",
             El(
                 "p",
-                $"{Figures.Sentence(Figures.Number(supervision.Sources.Count, "source"))}, worth {Figures.Significant(supervision.EffectiveSources)} independent ones, combined by {supervision.Combination}. Combined labels are right in ",
+                supervision.Sources.Count == 1
+                    ? "One source; its labels are right in "
+                    : $"{Figures.Sentence(Figures.Number(supervision.Sources.Count, "source"))}, worth {Figures.Significant(supervision.EffectiveSources)} independent ones, combined by {supervision.Combination}. Combined labels are right in ",
                 Inline(supervision.CombinedAccuracy),
                 "."),
             supervision.Sources.Count > 1
@@ -132,7 +134,7 @@ internal static class GenerationSection
                 "Where it holds",
                 Table(
                     $"Utility by depth and variant, generation {label}",
-                    "dense",
+                    "dense narrow",
                     ["Items", "A⁻", "A⁺"],
                     keys.Select(k => ((object?)k, (IEnumerable<object?>)[Stacked(Part(generation.BeforeAlignment, k)), Stacked(Part(generation.AfterAlignment, k))]))));
     }
