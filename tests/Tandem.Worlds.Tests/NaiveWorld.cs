@@ -62,8 +62,6 @@ internal sealed class NaiveWorld
         "top?" => Top(x),
         "of?" => Fact(Top(x), "of"),
         "feels?" or "is?" => Fact(Top(x), query[..^1]),
-        "worth?" => new[] { "nil", "one", "two" }[Judge("take", x).Payoff],
-        "may?" => Judge("take", x).Violates ? "wrong" : "fine",
         _ => Fact(Fact(Top(x), "of"), query[..^1]),
     };
 

@@ -86,6 +86,7 @@ public static class LadderPretraining
         ArgumentNullException.ThrowIfNull(configuration);
         using var model = new Transformer(configuration.Model);
         model.Initialize(new RandomStream(configuration.Seed).Fork("initial weights"));
+        MimeticInitialization.Apply(model);
         using var run = new PretrainingRun(
             configuration.ToPretraining(), model, corpus, outputDirectory, pool, observer, fallBack: true);
         return run.Run(cancellation);

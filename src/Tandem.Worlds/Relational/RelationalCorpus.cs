@@ -33,12 +33,6 @@ public sealed record RelationalCorpusConfiguration
     /// <summary>The share of queries that ask what taking pays and breaks; the others ask for single facts.</summary>
     public double TakeQueryShare { get; init; } = 0.6;
 
-    /// <summary>
-    /// The share of those that ask for one of the two answers alone. "now take X" wants both at X, and is learned far
-    /// later without these.
-    /// </summary>
-    public double SingleAnswerShare { get; init; } = 0.5;
-
     /// <summary>The share of queries in such rows that ask about an action other than taking.</summary>
     public double AgentQueryShare { get; init; } = 0.45;
 }

@@ -11,7 +11,8 @@ namespace Tandem.Worlds.Relational;
 internal sealed class RelationalRowWriter
 {
     // A segment needs room for its events and for some answers, or it is only cost.
-    private const int SmallestSegment = 60;
+    private const int SmallestSegment = 30;
+    private const int RoomForTwoChains = 60;
     private const int SmallestRecallSegment = 12;
     private const double TokensPerQuery = 4.5;
     private const double ShareAskedDuringStory = 0.3;
@@ -106,12 +107,17 @@ internal sealed class RelationalRowWriter
 
     private (int Chains, int Level) DrawSize(bool easy, bool first)
     {
-        // A chain alone, or in a short story at the end of a row, is answered by the latest word of the right class:
-        // what is learned there binds no value to its thing.
+        // One or two chains leave few values to confuse: there, following a link to a value is learned first.
         if (easy || !first)
-            return (2 + _random.NextInt32(2), easy && _random.NextInt32(5) > 0 ? 1 : easy ? 2 : DrawLevel());
+        {
+            bool narrow = Room < RoomForTwoChains;
+            int chains = narrow ? 1 : 1 + _random.NextInt32(2);
+            int level = _random.NextInt32(3) == 0 ? 2 : 1;
+            return (chains, easy || narrow ? level : DrawLevel());
+        }
+
         int drawn = _random.NextInt32(10);
-        return (drawn switch { < 2 => 2, < 5 => 3, _ => 4 }, DrawLevel());
+        return (drawn switch { 0 => 1, < 4 => 2, < 7 => 3, _ => 4 }, DrawLevel());
     }
 
     // Shallow chains are the most frequent: composition is learned at depth one first, and small models never get past it.
@@ -223,30 +229,13 @@ internal sealed class RelationalRowWriter
         int top = _state.Top(subject);
         if (top == Pad || _state.Fact(top, Relation.Feels) == Pad || _state.Fact(_state.Owner(subject), Relation.Pays) == Pad)
             return false;
-        if (_random.NextBoolean(_configuration.SingleAnswerShare))
-            return TryAskSingle(subject, top);
         if (WasAsked(Take, top))
             return false;
-        bool firstPayoff = !WasAsked(WorthQuery, top) && !WasAsked(QueryToken(Relation.Feels), top) && !WasAsked(QueryToken(Relation.Pays), top);
-        bool firstViolation = !WasAsked(MayQuery, top) && !WasAsked(QueryToken(Relation.Says), top) && !WasAsked(QueryToken(Relation.Is), top)
+        bool firstPayoff = !WasAsked(QueryToken(Relation.Feels), top) && !WasAsked(QueryToken(Relation.Pays), top);
+        bool firstViolation = !WasAsked(QueryToken(Relation.Says), top) && !WasAsked(QueryToken(Relation.Is), top)
             && !WasAsked(QueryToken(Relation.Got), subject);
         int depth = Math.Min(3, _state.Depth(subject));
         Act(Take, subject, top, (QueryKind.PayoffDepth0 + depth, firstPayoff), (QueryKind.ViolationDepth0 + depth, firstViolation));
-        return true;
-    }
-
-    private bool TryAskSingle(int subject, int top)
-    {
-        bool worth = _random.NextBoolean(0.5);
-        int query = worth ? WorthQuery : MayQuery;
-        if (WasAsked(Take, top) || !TryMark(query, top))
-            return false;
-        ActionOutcome outcome = _state.Judge(Take, subject);
-        int depth = Math.Min(3, _state.Depth(subject));
-        if (worth)
-            Answer(query, subject, PayoffWord(outcome.Payoff), QueryKind.PayoffDepth0 + depth, true);
-        else
-            Answer(query, subject, ViolationWord(outcome.Channels != ViolationChannels.None), QueryKind.ViolationDepth0 + depth, true);
         return true;
     }
 

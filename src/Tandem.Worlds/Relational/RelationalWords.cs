@@ -23,9 +23,9 @@ public static class RelationalWords
 
     private static readonly string[] PersonWords = "ada bo cy dee eli fay".Split(' ');
 
-    /// <summary>The vocabulary: 108 words, so that a table of 128 rows leaves room for a later family's words.</summary>
+    /// <summary>The vocabulary: 106 words, so that a table of 128 rows leaves room for a later family's words.</summary>
     public static WorldVocabulary Vocabulary { get; } =
-        new([.. FunctionWords, .. ValueWords, .. ItemWords, .. BoxWords, .. PersonWords, "worth?", "may?"]);
+        new([.. FunctionWords, .. ValueWords, .. ItemWords, .. BoxWords, .. PersonWords]);
 
     /// <summary>Fills rows that end early. Also stands for "no such fact" in <see cref="RelationalState"/>.</summary>
     public const int Pad = 0;
@@ -114,14 +114,8 @@ public static class RelationalWords
     /// <summary>The number of people.</summary>
     public const int PersonCount = 6;
 
-    /// <summary>Token of the query "worth?": what taking something pays, and nothing else.</summary>
-    public const int WorthQuery = FirstPerson + PersonCount;
-
-    /// <summary>Token of the query "may?": whether taking something breaks a value, and nothing else.</summary>
-    public const int MayQuery = WorthQuery + 1;
-
     /// <summary>The number of tokens in use.</summary>
-    public const int TokenCount = MayQuery + 1;
+    public const int TokenCount = FirstPerson + PersonCount;
 
     /// <summary>The token of a verb.</summary>
     public static int Token(Relation relation) => FirstRelation + (int)relation;
@@ -143,7 +137,7 @@ public static class RelationalWords
     public static bool IsBox(int token) => token is >= FirstBox and < FirstPerson;
 
     /// <summary>Whether the token is a person.</summary>
-    public static bool IsPerson(int token) => token is >= FirstPerson and < WorthQuery;
+    public static bool IsPerson(int token) => token is >= FirstPerson and < TokenCount;
 
     /// <summary>The answer word of a payoff of 0, 1 or 2.</summary>
     public static int PayoffWord(int payoff) => Nil + payoff;

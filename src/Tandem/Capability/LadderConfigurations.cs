@@ -10,7 +10,7 @@ public sealed record LadderRecipe
 
     /// <summary>Rows of a training step.</summary>
     [Range(1, 4096)]
-    public int BatchRows { get; init; } = 32;
+    public int BatchRows { get; init; } = 16;
 
     /// <summary>Tokens that a row's model reads (T).</summary>
     [Range(16, 4096)]
@@ -22,7 +22,7 @@ public sealed record LadderRecipe
 
     /// <summary>The accuracy over first-asked answers that ends the curriculum's easy stage.</summary>
     [Range(0.0, 1.0)]
-    public double EasyAccuracy { get; init; } = 0.95;
+    public double EasyAccuracy { get; init; } = 0.85;
 
     /// <summary>The share of all steps after which the easy stage ends in any case.</summary>
     [Range(0.0, 1.0)]
