@@ -36,7 +36,7 @@ public sealed class ProgressiveTraining(GenerationStages stages)
                 RiskReport? hazards = arm.Aligns ? stages.DiscoverRisks(step, unaligned) : null;
 
                 // 3. Value alignment: safe behaviour ŷ from A⁺_0 … A⁺_i and humans turns A⁻ into A⁺.
-                AlignedModel? aligned = arm.Aligns ? stages.AlignValues(step, lineage, unaligned, hazards!) : null;
+                AlignedModel? aligned = arm.Aligns ? stages.AlignValues(step, lineage, gap, unaligned, hazards!) : null;
 
                 // The gate: A⁺ is promoted and supervises the next generation, or it is rolled back.
                 GenerationOutcome outcome = stages.Judge(step, lineage, gap, unaligned, hazards, aligned);

@@ -141,32 +141,35 @@ internal static class GenerationSection
 
     private static XElement? Hazards(GenerationSummary generation, string label)
     {
-        if (generation.Hazards.Count == 0)
-        {
-            return generation.EpisodesPlayed == 0
-                ? null
-                : Block("Hazards", El("p", $"None of the {Figures.Count(generation.HazardsPlanted)} planted hazards showed in {Figures.Count(generation.EpisodesPlayed)} episodes; that does not show that there is none."));
-        }
-
+        if (generation.EpisodesPlayed == 0 && generation.Hazards.Count == 0)
+            return null;
+        string found = generation.Hazards.Count == 0
+            ? $"None of the {Figures.Count(generation.HazardsPlanted)} planted hazards showed in {Figures.Count(generation.EpisodesPlayed)} episodes; that does not show that there is none."
+            : $"{Figures.Sentence(Figures.Number(generation.Hazards.Count, "hazard"))} found in {Figures.Count(generation.EpisodesPlayed)} episodes, of {Figures.Count(generation.HazardsPlanted)} planted; {Figures.Word(generation.Hazards.Count(h => h.Mended))} mended on held-out mutations. Monitor: the share of its failures that the monitor caught.";
+        IReadOnlyList<HazardSummary> inherited = generation.InheritedHazards;
         return Block(
             "Hazards",
-            El("p", $"{Figures.Sentence(Figures.Number(generation.Hazards.Count, "hazard"))} found in {Figures.Count(generation.EpisodesPlayed)} episodes, of {Figures.Count(generation.HazardsPlanted)} planted; {Figures.Word(generation.Hazards.Count(h => h.Mended))} mended on held-out mutations. Monitor: the share of its failures that the monitor caught."),
-            Table(
-                $"Hazards found in generation {label}",
-                "hazards",
-                ["Hazard", "A⁻ fails", "A⁺ fails", "Monitor", "Outcome"],
-                generation.Hazards.OrderByDescending(h => h.Severity).Select(h => ((object?)new object[]
-                {
-                    El("span", Class("hazard-id"), h.Id), " ", El("span", Class("description"), h.Description), " ",
-                    El("span", Class("description"), $"Severity {Figures.Count(h.Severity)} of 5, first seen in generation {Figures.Count(h.FirstSeen)}"), " ",
-                    El("details", Class("script"), El("summary", "replay"), El("code", h.Script)),
-                },
-                (IEnumerable<object?>)
-                [
-                    Stacked(h.RateBefore), Stacked(h.RateAfter), Stacked(h.MonitorRecall),
-                    Outcome(h.Mended, h.Mended ? "mended" : "not mended"),
-                ]))));
+            El("p", found),
+            generation.Hazards.Count == 0 ? null : HazardTable($"Hazards found in generation {label}", generation.Hazards),
+            inherited.Count == 0 ? null : El("p", $"{Figures.Sentence(Figures.Number(inherited.Count, "hazard"))} of earlier generations not found again, tested all the same: {Figures.Word(inherited.Count(h => h.Mended))} mended."),
+            inherited.Count == 0 ? null : HazardTable($"Earlier hazards in generation {label}", inherited));
     }
+
+    private static XElement HazardTable(string caption, IReadOnlyList<HazardSummary> hazards) => Table(
+        caption,
+        "hazards",
+        ["Hazard", "A⁻ fails", "A⁺ fails", "Monitor", "Outcome"],
+        hazards.OrderByDescending(h => h.Severity).Select(h => ((object?)new object[]
+        {
+            El("span", Class("hazard-id"), h.Id), " ", El("span", Class("description"), h.Description), " ",
+            El("span", Class("description"), $"Severity {Figures.Count(h.Severity)} of 5, first seen in generation {Figures.Count(h.FirstSeen)}"), " ",
+            El("details", Class("script"), El("summary", "replay"), El("code", h.Script)),
+        },
+        (IEnumerable<object?>)
+        [
+            Stacked(h.RateBefore), Stacked(h.RateAfter), Stacked(h.MonitorRecall),
+            Outcome(h.Mended, h.Mended ? "mended" : "not mended"),
+        ])));
 
     private static XElement? Curves(GenerationSummary generation, string id)
     {

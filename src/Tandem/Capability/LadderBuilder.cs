@@ -71,7 +71,7 @@ public static class LadderBuilder
             Layers = rung.Layers,
             Heads = rung.Heads,
             KeyValueHeads = rung.Heads,
-            HeadSize = rung.Width / rung.Heads,
+            HeadSize = rung.HeadSize > 0 ? rung.HeadSize : rung.Width / rung.Heads,
             IntermediateSize = rung.Intermediate,
             TieWordEmbeddings = true,
             AttentionBias = true,

@@ -53,6 +53,10 @@ public sealed record RungRecipe
     [Range(1, 64)]
     public int Heads { get; init; } = 2;
 
+    /// <summary>The size of a head; 0 for the width divided by the heads.</summary>
+    [Range(0, 512)]
+    public int HeadSize { get; init; }
+
     /// <summary>The size of the feed-forward layer.</summary>
     [Range(8, 16384)]
     public int Intermediate { get; init; } = 96;

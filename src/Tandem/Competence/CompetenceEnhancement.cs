@@ -19,14 +19,15 @@ public sealed class CompetenceEnhancement(Laboratory laboratory)
     /// <param name="name">The model's name.</param>
     /// <param name="rung">The rung of the ladder.</param>
     /// <param name="sources">The sources of S_i.</param>
+    /// <param name="items">How many fresh items to label.</param>
     /// <param name="suite">Calibration items for the gate over the sources.</param>
     /// <param name="random">The stage's randomness: pool, simulated human, order.</param>
     public EnhancedModel Enhance(
-        StageScope stage, string name, LadderRung rung, IReadOnlyList<ISignalSource<ChoiceItem>> sources, TestSuite suite,
-        RandomStream random)
+        StageScope stage, string name, LadderRung rung, IReadOnlyList<ISignalSource<ChoiceItem>> sources, int items,
+        TestSuite suite, RandomStream random)
     {
         CompetenceConfiguration recipe = laboratory.Configuration.Competence;
-        IReadOnlyList<ChoiceItem> pool = ItemPool.Draw(laboratory.World, recipe.Items, recipe.DecisionShare, random.Fork("pool"));
+        IReadOnlyList<ChoiceItem> pool = ItemPool.Draw(laboratory.World, items, recipe.DecisionShare, random.Fork("pool"));
         Supervision supervision = Supervision.Collect(
             sources, pool, SupervisionQuestion.Competence, suite.Calibration, laboratory.Configuration.Supervision.Combination,
             random.Fork("sources"));

@@ -7,20 +7,38 @@ namespace Tandem.Generations;
 /// <param name="Name">The name in tables and directories.</param>
 /// <param name="Controller">Chooses the gaps.</param>
 /// <param name="Aligns">False for the competence-only baseline.</param>
-public sealed record ArmPlan(string Name, IGapController Controller, bool Aligns = true)
+/// <param name="TrainingBudget">Training FLOPs after pre-training that the arm spends in all; null to train by the recipe.</param>
+public sealed record ArmPlan(string Name, IGapController Controller, bool Aligns = true, double? TrainingBudget = null)
 {
+    private const string Adaptive = "adaptive";
+
+    /// <summary>The arm's name in the keys of its stages. Beside the adaptive arm an arm is trained otherwise than alone.</summary>
+    public string Key { get; init; } = Name;
+
     /// <summary>The names of all arms.</summary>
     public static IReadOnlyList<string> Names { get; } =
-        ["adaptive", "competence-only", "fixed-small", "fixed-large", "linear", "cosine"];
+        [Adaptive, "competence-only", "fixed-small", "fixed-large", "linear", "cosine"];
 
     /// <summary>The plan of an arm.</summary>
     /// <param name="name">One of <see cref="Names"/>.</param>
     /// <param name="limits">The controllers' limits.</param>
-    /// <param name="adaptive">The adaptive arm of the same seed, whose rungs the competence-only baseline copies.</param>
+    /// <param name="adaptive">
+    /// The adaptive arm of the same seed: the competence-only baseline copies its rungs, the other arms spend its compute.
+    /// </param>
     /// <exception cref="UserFaultException">There is no such arm.</exception>
-    public static ArmPlan Named(string name, GapConfiguration limits, ArmSummary? adaptive) => name switch
+    public static ArmPlan Named(string name, GapConfiguration limits, ArmSummary? adaptive) =>
+        Plan(name, limits, adaptive) with { Key = KeyOf(name, adaptive is not null) };
+
+    /// <summary>The order in which arms are run: the adaptive one first, since the others are measured by it.</summary>
+    public static IReadOnlyList<string> InOrder(IEnumerable<string> arms) => [.. arms.OrderBy(arm => arm != Adaptive)];
+
+    /// <summary><see cref="Key"/> of an arm in a run with or without the adaptive arm.</summary>
+    public static string KeyOf(string name, bool besideAdaptive) =>
+        besideAdaptive && name != Adaptive ? $"{name}-beside-{Adaptive}" : name;
+
+    private static ArmPlan Plan(string name, GapConfiguration limits, ArmSummary? adaptive) => name switch
     {
-        "adaptive" => new ArmPlan(name, new AdaptiveGapController(new AdaptiveGapSettings
+        Adaptive => new ArmPlan(name, new AdaptiveGapController(new AdaptiveGapSettings
         {
             ImitationCeiling = limits.MaximumImitation,
             SaliencyFloor = limits.MinimumSaliency,
@@ -30,10 +48,10 @@ public sealed record ArmPlan(string Name, IGapController Controller, bool Aligns
             adaptive is null ? FixedGapController.Small : new MirroredGapController(
                 [.. adaptive.Generations.Where(g => g.Index > 0).GroupBy(g => g.Index).Select(attempts => attempts.Last().Rung)]),
             Aligns: false),
-        "fixed-small" => new ArmPlan(name, FixedGapController.Small),
-        "fixed-large" => new ArmPlan(name, FixedGapController.Large),
-        "linear" => new ArmPlan(name, new LinearGapController(limits.Large, limits.Small)),
-        "cosine" => new ArmPlan(name, new CosineGapController(limits.Large, limits.Small)),
+        "fixed-small" => new ArmPlan(name, FixedGapController.Small, TrainingBudget: adaptive?.TrainingFlops),
+        "fixed-large" => new ArmPlan(name, FixedGapController.Large, TrainingBudget: adaptive?.TrainingFlops),
+        "linear" => new ArmPlan(name, new LinearGapController(limits.Large, limits.Small), TrainingBudget: adaptive?.TrainingFlops),
+        "cosine" => new ArmPlan(name, new CosineGapController(limits.Large, limits.Small), TrainingBudget: adaptive?.TrainingFlops),
         _ => throw new UserFaultException(
             $"There is no arm '{name}'; there are {string.Join(", ", Names)}.", "Correct 'arms' or --arms.", FaultKind.Usage),
     };

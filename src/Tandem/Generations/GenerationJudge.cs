@@ -26,14 +26,18 @@ public sealed class GenerationJudge(Laboratory laboratory, CapacityStudy capacit
         GapRecovery recovery = PerformanceGapRecovered.Measure(teacher, student, ceiling, suite.BalancedTruth, random.Fork("recovered"));
         ImitationMeasurement imitation = ImitationRate.Measure(student, teacher, ceiling, suite.BalancedTruth);
 
-        HazardSummary[] retested = [.. (hazards?.Hazards ?? []).Select(h => Retest(h, step, lineage, aligned!.Model, random))];
+        IReadOnlyList<Hazard> found = hazards?.Hazards ?? [];
+        HazardSummary[] retested = [.. found.Select(h => Retest(h, h.Rate, step, lineage, aligned!.Model, random))];
+        HazardSummary[] inherited = aligned is null ? [] : [.. lineage.Hazards
+            .Where(h => found.All(f => f.Id != h.Id))
+            .Select(h => Retest(h, Rate(unaligned.Model, h, "before", random), step, lineage, aligned.Model, random))];
         Estimate? tax = after is null ? null : AlternationTax.OfCompetence(before.Choices, after.Choices, suite.BalancedTruth);
         GateSummary? gate = after is null ? null : PromotionGate.Decide(
             new GateMeasurements
             {
                 Conformity = after.Measurement.Conformity,
                 AlternationTax = tax!,
-                Hazards = [.. retested.Select(h => new GateHazard(h.Id, h.Severity, h.RateAfter))],
+                Hazards = [.. retested.Concat(inherited).Select(h => new GateHazard(h.Id, h.Severity, h.RateAfter))],
                 MonitorRecall = OrganismRecall(random),
             },
             Thresholds());
@@ -49,6 +53,7 @@ public sealed class GenerationJudge(Laboratory laboratory, CapacityStudy capacit
             Imitation = imitation.ToSummary(),
             Supervision = unaligned.Supervision,
             Hazards = retested,
+            InheritedHazards = inherited,
             HazardsPlanted = hazards?.HazardsPlanted ?? 0,
             EpisodesPlayed = hazards?.EpisodesPlayed ?? 0,
             AlternationTax = tax,
@@ -69,20 +74,25 @@ public sealed class GenerationJudge(Laboratory laboratory, CapacityStudy capacit
                 Misfit = Misfit.OfChoices(student, teacher),
                 Promoted = promoted,
             },
+            found,
             unaligned.Model.TrainingFlops + (aligned?.Model.TrainingFlops ?? 0) + gap.Context.Candidates.Sum(c => c.PilotFlops),
             unaligned.HumanLabels + (aligned?.HumanLabels ?? 0));
     }
 
-    private HazardSummary Retest(Hazard hazard, GenerationStep step, Lineage lineage, TrainedModel aligned, RandomStream random)
+    private Estimate Rate(TrainedModel model, Hazard hazard, string when, RandomStream random) =>
+        new RedTeamSearch(laboratory).Retest(model, hazard, random.Fork($"{when} {hazard.Id}"));
+
+    private HazardSummary Retest(
+        Hazard hazard, Estimate before, GenerationStep step, Lineage lineage, TrainedModel aligned, RandomStream random)
     {
-        Estimate after = new RedTeamSearch(laboratory).Retest(aligned, hazard, random.Fork("retest " + hazard.Id));
+        Estimate after = Rate(aligned, hazard, "retest", random);
         int? earlier = lineage.Generations.Where(g => g.Hazards.Any(h => h.Id == hazard.Id)).Select(g => (int?)g.Index).Min();
         return new HazardSummary
         {
             Id = hazard.Id,
             Description = hazard.Description,
             Severity = hazard.Severity,
-            RateBefore = hazard.Rate,
+            RateBefore = before,
             RateAfter = after,
             Mended = PromotionGate.IsMended(after, Thresholds()),
             MonitorRecall = hazard.MonitorRecall,

@@ -20,6 +20,7 @@ public sealed class GenerationStages(Laboratory laboratory)
 {
     private const int HumanFactorWhenSignalIsWeak = 4;
     private readonly CapacityStudy _capacity = new(laboratory);
+    private readonly ComputeBudget _budget = new(laboratory.Configuration);
     private readonly Dictionary<ulong, TestSuite> _suites = [];
 
     private RunConfiguration Configuration => laboratory.Configuration;
@@ -108,15 +109,16 @@ public sealed class GenerationStages(Laboratory laboratory)
     /// <summary>Stage 1: A⁻.</summary>
     public EnhancedModel EnhanceCompetence(GenerationStep step, Lineage lineage, GapDecision gap) => laboratory.Stage(
         step.Key("competence"), Title(step, "competence enhancement"),
-        Steps(Configuration.Competence.Items),
+        Steps(Scaled(Configuration.Competence.Items, step, lineage, gap)),
         stage =>
         {
             int human = Configuration.Supervision.HumanLabelsPerGeneration
                 * (gap.Outcome == GapOutcome.ImproveSignal ? HumanFactorWhenSignalIsWeak : 1);
+            int items = Scaled(Configuration.Competence.Items, step, lineage, gap);
             EnhancedModel result = new CompetenceEnhancement(laboratory).Enhance(
-                stage, $"A{step.Generation}-", laboratory.Ladder[gap.Chosen!.Rung], CompetenceSources(lineage, human),
+                stage, $"A{step.Generation}-", laboratory.Ladder[gap.Chosen!.Rung], CompetenceSources(lineage, human), items,
                 SuiteOf(step.Seed), step.Random("competence"));
-            RecordSignals(stage, step, "competence", result.Supervision, Configuration.Competence.Items);
+            RecordSignals(stage, step, "competence", result.Supervision, items);
             return result;
         },
         result => $"{result.Model.Rung}, labels right {result.Supervision.CombinedAccuracy.ToText()}");
@@ -128,17 +130,19 @@ public sealed class GenerationStages(Laboratory laboratory)
         result => $"{result.Hazards.Count} of {result.HazardsPlanted} planted hazards found in {result.EpisodesPlayed} episodes");
 
     /// <summary>Stage 3: A⁺.</summary>
-    public AlignedModel AlignValues(GenerationStep step, Lineage lineage, EnhancedModel unaligned, RiskReport hazards) => laboratory.Stage(
+    public AlignedModel AlignValues(
+        GenerationStep step, Lineage lineage, GapDecision gap, EnhancedModel unaligned, RiskReport hazards) => laboratory.Stage(
         step.Key("alignment"), Title(step, "value alignment"),
-        Steps(Configuration.Alignment.Items + Configuration.Alignment.HazardDecisions),
+        Steps(Scaled(Configuration.Alignment.Items + Configuration.Alignment.HazardDecisions, step, lineage, gap)),
         stage =>
         {
             RandomStream random = step.Random("alignment");
             IReadOnlyList<ChoiceItem> decisions = new RedTeamSearch(laboratory).HazardDecisions(
-                unaligned.Model, hazards, Configuration.Alignment.HazardDecisions, random.Fork("hazards"));
+                unaligned.Model, hazards, Scaled(Configuration.Alignment.HazardDecisions, step, lineage, gap), random.Fork("hazards"));
+            int items = Scaled(Configuration.Alignment.Items, step, lineage, gap);
             AlignedModel result = new ValueAligner(laboratory).Align(
-                stage, $"A{step.Generation}+", unaligned.Model, decisions, Judges(lineage), SuiteOf(step.Seed), random);
-            RecordSignals(stage, step, "values", result.Judges, Configuration.Alignment.Items + decisions.Count);
+                stage, $"A{step.Generation}+", unaligned.Model, items, decisions, Judges(lineage), SuiteOf(step.Seed), random);
+            RecordSignals(stage, step, "values", result.Judges, items + decisions.Count);
             return result;
         },
         result => $"judgements right {result.Judges.CombinedAccuracy.ToText()}");
@@ -168,13 +172,11 @@ public sealed class GenerationStages(Laboratory laboratory)
     {
         if (stopped is not null)
             laboratory.Progress.Note($"{arm.Name}, seed {seed}: ended after {lineage.Generations.Count - 1} generations. {stopped}");
-        double initialFlops = lineage.Initial.CompetenceSources.Concat(lineage.Initial.PersonaJudges)
-            .Append(lineage.Initial.Model).Sum(m => m.TrainingFlops);
         return new ArmSummary
         {
             Name = arm.Name,
             Seed = seed,
-            TrainingFlops = initialFlops + lineage.Flops,
+            TrainingFlops = lineage.Initial.TrainingFlops + lineage.Flops,
             HumanLabels = lineage.Initial.HumanLabels + lineage.HumanLabels,
             Generations = lineage.Generations,
         };
@@ -197,6 +199,9 @@ public sealed class GenerationStages(Laboratory laboratory)
             judges.Add(new HumanSource(Configuration.Supervision, Configuration.Supervision.HumanLabelsPerGeneration));
         return judges;
     }
+
+    private int Scaled(int items, GenerationStep step, Lineage lineage, GapDecision gap) => _budget.Scaled(items, _budget.Effort(
+        step, lineage, gap, laboratory.Ladder[gap.Chosen!.Rung].Architecture, SuiteOf(step.Seed).Calibration));
 
     private double Steps(int items) => Configuration.Competence.Epochs * Math.Ceiling(items / (double)Configuration.Competence.BatchSize);
 

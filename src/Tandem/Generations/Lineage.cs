@@ -1,4 +1,5 @@
 using Tandem.GapAnnealing;
+using Tandem.RiskDiscovery;
 
 namespace Tandem.Generations;
 
@@ -11,6 +12,7 @@ public sealed class Lineage
     private readonly List<TrainedModel> _supervisors;
     private readonly List<GapObservation> _history = [];
     private readonly List<GenerationSummary> _generations;
+    private readonly Dictionary<string, Hazard> _hazards = [];
 
     /// <summary>Starts a lineage.</summary>
     public Lineage(InitialGeneration initial, GenerationSummary first)
@@ -35,6 +37,9 @@ public sealed class Lineage
     /// <summary>All attempts in order, the first aligned model first.</summary>
     public IReadOnlyList<GenerationSummary> Generations => _generations;
 
+    /// <summary>The hazards of promoted generations, each as it was found last: what later generations must not show again.</summary>
+    public IReadOnlyCollection<Hazard> Hazards => _hazards.Values;
+
     /// <summary>Training FLOPs after pre-training, pilots counted.</summary>
     public double Flops { get; private set; }
 
@@ -45,7 +50,12 @@ public sealed class Lineage
     public void Record(GenerationOutcome outcome)
     {
         if (outcome.Promoted)
+        {
             _supervisors.Add(outcome.Model);
+            foreach (Hazard hazard in outcome.Hazards)
+                _hazards[hazard.Id] = hazard;
+        }
+
         _history.Add(outcome.Observation);
         _generations.Add(outcome.Summary);
         Flops += outcome.Flops;
@@ -62,7 +72,11 @@ public sealed record InitialGeneration(
     TrainedModel Model,
     IReadOnlyList<TrainedModel> CompetenceSources,
     IReadOnlyList<TrainedModel> PersonaJudges,
-    int HumanLabels);
+    int HumanLabels)
+{
+    /// <summary>Training FLOPs of all of these models.</summary>
+    public double TrainingFlops => CompetenceSources.Concat(PersonaJudges).Append(Model).Sum(m => m.TrainingFlops);
+}
 
 /// <summary>One attempt at one generation.</summary>
 /// <param name="Arm">The arm.</param>
@@ -72,7 +86,7 @@ public sealed record InitialGeneration(
 public sealed record GenerationStep(ArmPlan Arm, ulong Seed, int Generation, int Attempt)
 {
     /// <summary>The key of a stage of this attempt.</summary>
-    public string Key(string stage) => $"{Arm.Name}/seed{Seed}/generation{Generation}-{Attempt}/{stage}";
+    public string Key(string stage) => $"{Arm.Key}/seed{Seed}/generation{Generation}-{Attempt}/{stage}";
 
     /// <summary>The randomness of a stage: the same in every arm, so that arms differ by their decisions only.</summary>
     public Tensors.RandomStream Random(string stage) =>
@@ -84,7 +98,9 @@ public sealed record GenerationStep(ArmPlan Arm, ulong Seed, int Generation, int
 /// <param name="Model">A⁺, or A⁻ where the arm does not align.</param>
 /// <param name="Summary">What the report shows.</param>
 /// <param name="Observation">What the gap controller hears.</param>
+/// <param name="Hazards">The hazards found, with their scripts.</param>
 /// <param name="Flops">Training FLOPs of the attempt.</param>
 /// <param name="HumanLabels">Items that the simulated human labelled in the attempt.</param>
 public sealed record GenerationOutcome(
-    bool Promoted, TrainedModel Model, GenerationSummary Summary, GapObservation Observation, double Flops, int HumanLabels);
+    bool Promoted, TrainedModel Model, GenerationSummary Summary, GapObservation Observation,
+    IReadOnlyList<Hazard> Hazards, double Flops, int HumanLabels);

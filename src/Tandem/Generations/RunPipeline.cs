@@ -26,7 +26,7 @@ public static class RunPipeline
         foreach (ulong seed in configuration.Seeds)
         {
             ArmSummary? adaptive = null;
-            foreach (string name in configuration.Arms)
+            foreach (string name in ArmPlan.InOrder(configuration.Arms))
             {
                 ArmSummary arm = training.Run(ArmPlan.Named(name, configuration.Gap, adaptive), seed);
                 adaptive = name == "adaptive" ? arm : adaptive;

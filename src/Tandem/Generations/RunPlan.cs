@@ -17,8 +17,9 @@ public static class RunPlan
         {
             plan.Add(new PlannedStage($"seed{seed}/first", "first aligned model", 2));
             plan.Add(new PlannedStage($"seed{seed}/first-measured", "measuring the first model", 0.5));
-            foreach (string arm in configuration.Arms)
+            foreach (string arm in ArmPlan.InOrder(configuration.Arms))
             {
+                string key = ArmPlan.KeyOf(arm, besideAdaptive: configuration.Arms.Contains("adaptive"));
                 for (int generation = 1; generation <= configuration.Generations; generation++)
                 {
                     // Later generations are larger models.
@@ -26,7 +27,7 @@ public static class RunPlan
                     foreach ((string stage, string title, double weight) in AligningStages)
                     {
                         if (arm != "competence-only" || stage is "gap" or "competence" or "gate")
-                            plan.Add(new PlannedStage($"{arm}/seed{seed}/generation{generation}-1/{stage}", title, weight * scale));
+                            plan.Add(new PlannedStage($"{key}/seed{seed}/generation{generation}-1/{stage}", title, weight * scale));
                     }
                 }
             }

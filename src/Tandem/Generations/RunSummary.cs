@@ -91,6 +91,12 @@ public sealed record GenerationSummary
     /// <summary>Hazards found in A⁻, with what became of them in A⁺.</summary>
     public IReadOnlyList<HazardSummary> Hazards { get; init; } = [];
 
+    /// <summary>
+    /// Hazards of earlier promoted generations that were not found again, tested on their held-out mutations all the
+    /// same: not found does not mean gone.
+    /// </summary>
+    public IReadOnlyList<HazardSummary> InheritedHazards { get; init; } = [];
+
     /// <summary>How many hazards were planted in the sandbox, over all kinds.</summary>
     public int HazardsPlanted { get; init; }
 

@@ -6,6 +6,8 @@ namespace Tandem.Signals;
 /// <summary>
 /// Combines the labels of sources by <see cref="DawidSkene"/>: the one-coin form for choices among shuffled options, the
 /// two-class form with sensitivity and specificity for violation judgements (each option of each item is one case).
+/// A choice that one source alone made keeps that source's own probabilities: there is nothing to combine, and a vote
+/// would forget that two options looked almost as good.
 /// </summary>
 public static class DawidSkeneVote
 {
@@ -24,7 +26,7 @@ public static class DawidSkeneVote
     private static CombinedLabels CombineChoices(IReadOnlyList<SourceLabels> sources, int[] options, DawidSkeneSettings? settings)
     {
         var votes = new List<SourceVote>();
-        bool[] answered = new bool[options.Length];
+        int[] answers = new int[options.Length];
         for (int s = 0; s < sources.Count; s++)
         {
             for (int i = 0; i < options.Length; i++)
@@ -33,12 +35,12 @@ public static class DawidSkeneVote
                 if (vote == SourceLabels.Abstained)
                     continue;
                 votes.Add(new SourceVote(i, s, vote));
-                answered[i] = true;
+                answers[i]++;
             }
         }
 
         OneCoinFit fit = DawidSkene.FitOneCoin(votes, options, sources.Count, settings);
-        double[]?[] posteriors = [.. fit.Posteriors.Select((row, i) => answered[i] ? row : null)];
+        double[]?[] posteriors = [.. fit.Posteriors.Select((row, i) => answers[i] switch { 0 => null, 1 => Own(sources, i), _ => row })];
         double[] right = new double[sources.Count];
         int[] count = new int[sources.Count];
         foreach (SourceVote vote in votes)
@@ -59,6 +61,13 @@ public static class DawidSkeneVote
             Converged = fit.Converged,
             Iterations = fit.Iterations,
         };
+    }
+
+    private static double[] Own(IReadOnlyList<SourceLabels> sources, int item)
+    {
+        float[] row = sources.First(source => source.Vote(item) != SourceLabels.Abstained).Rows[item]!;
+        double sum = row.Sum(p => (double)p);
+        return [.. row.Select(p => p / sum)];
     }
 
     private static CombinedLabels CombineViolations(IReadOnlyList<SourceLabels> sources, int[] options, DawidSkeneSettings? settings)

@@ -26,18 +26,19 @@ public sealed class ValueAligner(Laboratory laboratory)
     /// <param name="stage">The stage.</param>
     /// <param name="name">The model's name.</param>
     /// <param name="unaligned">A⁻.</param>
+    /// <param name="items">How many fresh items to judge.</param>
     /// <param name="hazardDecisions">Decisions of the hazards found: x̂.</param>
     /// <param name="judges">Who judges violations.</param>
     /// <param name="suite">Calibration items for the gate over the judges.</param>
     /// <param name="random">The stage's randomness.</param>
     public AlignedModel Align(
-        StageScope stage, string name, TrainedModel unaligned, IReadOnlyList<ChoiceItem> hazardDecisions,
+        StageScope stage, string name, TrainedModel unaligned, int items, IReadOnlyList<ChoiceItem> hazardDecisions,
         IReadOnlyList<ISignalSource<ChoiceItem>> judges, TestSuite suite, RandomStream random)
     {
         AlignmentConfiguration recipe = laboratory.Configuration.Alignment;
         IReadOnlyList<ChoiceItem> pool =
         [
-            .. ItemPool.Draw(laboratory.World, recipe.Items, laboratory.Configuration.Competence.DecisionShare, random.Fork("pool")),
+            .. ItemPool.Draw(laboratory.World, items, laboratory.Configuration.Competence.DecisionShare, random.Fork("pool")),
             .. hazardDecisions,
         ];
         Supervision supervision = Supervision.Collect(
