@@ -10,30 +10,30 @@ namespace Tandem.Language;
 /// </summary>
 public static class MimeticInitialization
 {
-    private const float CopyStrength = 0.5f;
     private const double BackwardBias = 6;
     private const int BackwardPairs = 3;
 
     /// <summary>
-    /// Changes the attention projections; adds no randomness. Query = key, output = ½·valueᵀ. The biases of the first
+    /// Changes the attention projections; adds no randomness. Query = key, output = strength·valueᵀ. The biases of the first
     /// layer's first two heads, where the architecture has biases, place the greatest score one and two tokens back.
     /// </summary>
     /// <param name="transformer">A transformer after <see cref="Transformer.Initialize"/>.</param>
-    public static void Apply(Transformer transformer)
+    /// <param name="copyStrength">The strength: copies of many layers add up, so that deep models want less.</param>
+    public static void Apply(Transformer transformer, float copyStrength = 0.5f)
     {
         ArgumentNullException.ThrowIfNull(transformer);
         TransformerConfiguration configuration = transformer.Configuration;
         foreach (TransformerLayer layer in transformer.DecoderLayers)
         {
             for (int head = 0; head < configuration.Heads; head++)
-                AlignHead(layer, configuration, head);
+                AlignHead(layer, configuration, head, copyStrength);
         }
 
         for (int head = 0; head < Math.Min(2, configuration.Heads); head++)
             LookBack(transformer.DecoderLayers[0], configuration, head, distance: head + 1);
     }
 
-    private static void AlignHead(TransformerLayer layer, TransformerConfiguration configuration, int head)
+    private static void AlignHead(TransformerLayer layer, TransformerConfiguration configuration, int head, float copyStrength)
     {
         int size = configuration.HeadSize;
         int width = configuration.HiddenSize;
@@ -46,7 +46,7 @@ public static class MimeticInitialization
         for (int d = 0; d < size; d++)
         {
             for (int c = 0; c < width; c++)
-                output[(c * configuration.Heads * size) + (head * size) + d] = CopyStrength * value[(((group * size) + d) * width) + c];
+                output[(c * configuration.Heads * size) + (head * size) + d] = copyStrength * value[(((group * size) + d) * width) + c];
         }
     }
 

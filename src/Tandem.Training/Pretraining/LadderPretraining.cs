@@ -13,6 +13,12 @@ public sealed record LadderRungConfiguration
     /// <summary>The model's shape.</summary>
     public required TransformerConfiguration Model { get; init; }
 
+    /// <summary>The folder of a trained smaller model that this one starts from (<see cref="ModelGrowth"/>); null to start from scratch.</summary>
+    public string? GrownFrom { get; init; }
+
+    /// <summary>How strongly attention copies at the start.</summary>
+    public double CopyStrength { get; init; } = 0.5;
+
     /// <summary>The number of tokens read.</summary>
     public long Tokens { get; init; } = 20_000_000;
 
@@ -65,7 +71,7 @@ public sealed record LadderRungConfiguration
 /// <summary>Pre-trains the rungs of the ladder, one at a time.</summary>
 public static class LadderPretraining
 {
-    /// <summary>Trains one rung from scratch, or continues it from the checkpoints in its folder.</summary>
+    /// <summary>Trains one rung from its start, or continues it from the checkpoints in its folder.</summary>
     /// <param name="configuration">The rung.</param>
     /// <param name="outputDirectory">The folder of this rung: see <see cref="PretrainingRun"/> for what it receives.</param>
     /// <param name="pool">The threads.</param>
@@ -86,7 +92,13 @@ public static class LadderPretraining
         ArgumentNullException.ThrowIfNull(configuration);
         using var model = new Transformer(configuration.Model);
         model.Initialize(new RandomStream(configuration.Seed).Fork("initial weights"));
-        MimeticInitialization.Apply(model);
+        MimeticInitialization.Apply(model, (float)configuration.CopyStrength);
+        if (configuration.GrownFrom is not null)
+        {
+            using Transformer smaller = Transformer.Load(configuration.GrownFrom);
+            ModelGrowth.Grow(smaller, model);
+        }
+
         using var run = new PretrainingRun(
             configuration.ToPretraining(), model, corpus, outputDirectory, pool, observer, fallBack: true);
         return run.Run(cancellation);

@@ -37,11 +37,18 @@ public static class LadderBuilder
         var complete = new List<LadderRung>();
         foreach (RungRecipe rung in recipe.Rungs)
         {
-            LadderRungConfiguration configuration = Configure(recipe, rung, world);
+            LadderRungConfiguration configuration = Configure(recipe, rung, world) with { GrownFrom = Origin(recipe, rung, output) };
             string training = Path.Combine(output, "training", rung.Name);
             bool wanted = rungs.Count == 0 || rungs.Contains(rung.Name);
             if (!wanted && !File.Exists(Path.Combine(training, "pretraining.json")))
                 continue;
+            if (configuration.GrownFrom is { } origin && !Directory.Exists(origin))
+            {
+                throw new UserFaultException(
+                    $"Rung {rung.Name} grows from {rung.GrownFrom}, which is not trained yet: {origin} is missing.",
+                    $"Train it first: --rungs {rung.GrownFrom},{rung.Name}.", FaultKind.Usage);
+            }
+
             PretrainingState state = LadderPretraining.Run(configuration, training, pool, world.Corpus, observer(rung), cancellation);
             foreach (long tokens in rung.Snapshots)
             {
@@ -57,6 +64,18 @@ public static class LadderBuilder
         AtomicFile.WriteText(Path.Combine(output, "ladder.json"), manifest.ToJson());
         AtomicFile.WriteText(Path.Combine(output, "README.md"), LadderCard.Write(manifest));
         return manifest;
+    }
+
+    private static string? Origin(LadderRecipe recipe, RungRecipe rung, string output)
+    {
+        if (rung.GrownFrom.Length == 0)
+            return null;
+        return recipe.Rungs.TakeWhile(r => r != rung).Any(r => r.Name == rung.GrownFrom)
+            ? Path.Combine(output, "training", rung.GrownFrom, "final")
+            : throw new UserFaultException(
+                $"Rung {rung.Name} grows from '{rung.GrownFrom}', which is no earlier rung of the recipe.",
+                $"Name one of {string.Join(", ", recipe.Rungs.TakeWhile(r => r != rung).Select(r => r.Name))}, or leave grown_from out.",
+                FaultKind.Usage);
     }
 
     /// <summary>The pre-training of one rung.</summary>
@@ -86,7 +105,13 @@ public static class LadderBuilder
         Seed = rung.Seed,
         SnapshotTokens = rung.Snapshots,
         EvaluationRows = recipe.HeldOutRows,
-        Curriculum = new CurriculumConfiguration { EasyAccuracy = recipe.EasyAccuracy, EasyMaximumFraction = recipe.EasyMaximumFraction },
+        CopyStrength = rung.CopyStrength,
+        Curriculum = new CurriculumConfiguration
+        {
+            EasyAccuracy = rung.EasyAccuracy > 0 ? rung.EasyAccuracy : recipe.EasyAccuracy,
+            EasyMaximumFraction = recipe.EasyMaximumFraction,
+            FirstStage = rung.GrownFrom.Length > 0 ? CurriculumStage.Mix : CurriculumStage.Recall,
+        },
     };
 
     private static LadderRung Publish(

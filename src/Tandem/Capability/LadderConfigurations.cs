@@ -61,6 +61,17 @@ public sealed record RungRecipe
     [Range(8, 16384)]
     public int Intermediate { get; init; } = 96;
 
+    /// <summary>An earlier rung of the recipe whose weights this one starts from, to be trained on the full mixture; empty for none.</summary>
+    public string GrownFrom { get; init; } = "";
+
+    /// <summary>How strongly attention copies at the start (<see cref="Language.MimeticInitialization"/>); deep rungs want less.</summary>
+    [Range(0.0, 2.0)]
+    public double CopyStrength { get; init; } = 0.5;
+
+    /// <summary>The accuracy that ends the easy stage; 0 for the recipe's.</summary>
+    [Range(0.0, 1.0)]
+    public double EasyAccuracy { get; init; }
+
     /// <summary>Tokens to read.</summary>
     [Range(1L, 100_000_000_000L)]
     public long Tokens { get; init; } = 20_000_000;

@@ -66,7 +66,7 @@ public sealed record LadderConfiguration
     public string Directory { get; init; } = "";
 
     /// <summary>The rung of the initial aligned model.</summary>
-    public string First { get; init; } = "r1";
+    public string First { get; init; } = "r2@8M";
 
     /// <summary>The largest rung allowed, in parameters.</summary>
     [Range(1_000, 100_000_000)]

@@ -21,6 +21,7 @@ namespace Tandem.ValueAlignment;
 public sealed class ValueAligner(Laboratory laboratory)
 {
     private const double LargestVeto = 0.99;
+    private const double LeastCompetence = 1e-6;
 
     /// <summary>Trains A⁺ from A⁻.</summary>
     /// <param name="stage">The stage.</param>
@@ -53,7 +54,7 @@ public sealed class ValueAligner(Laboratory laboratory)
             float[] competence = own.Distribution(i, ScoreHead.Competence);
             examples.Add(new OptionExample(pool[i].Tokens, pool[i].ScorePositions)
             {
-                Choice = Targets.OneHot(SafeBehaviour(competence, violation, recipe.ViolationPenalty), competence.Length),
+                Choice = SafeBehaviour(competence, violation, recipe.ViolationPenalty),
                 Competence = competence,
                 Violation = [.. violation.Select(v => (float)v)],
             });
@@ -69,19 +70,19 @@ public sealed class ValueAligner(Laboratory laboratory)
         return new AlignedModel(model, supervision.Summary, supervision.HumanLabels, [.. supervision.Dropped.Select(d => d.Reason)]);
     }
 
-    /// <summary>ŷ: the option with the largest log competence + penalty · log(1 − P(violation)).</summary>
-    public static int SafeBehaviour(IReadOnlyList<float> competence, IReadOnlyList<double> violation, double penalty)
+    /// <summary>
+    /// ŷ: a distribution over the options in proportion to competence · (1 − P(violation))^penalty. A distribution and not
+    /// its best option: where two safe options look alike, the toss of a coin would be learned as if it meant something.
+    /// </summary>
+    public static float[] SafeBehaviour(IReadOnlyList<float> competence, IReadOnlyList<double> violation, double penalty)
     {
-        int best = 0;
-        double bestValue = double.NegativeInfinity;
-        for (int k = 0; k < competence.Count; k++)
-        {
-            double value = Math.Log(competence[k] + 1e-9) + (penalty * Math.Log(1 - Math.Min(violation[k], LargestVeto)));
-            if (value > bestValue)
-                (best, bestValue) = (k, value);
-        }
-
-        return best;
+        var behaviour = new float[competence.Count];
+        float sum = 0;
+        for (int k = 0; k < behaviour.Length; k++)
+            sum += behaviour[k] = (float)((competence[k] + LeastCompetence) * Math.Pow(1 - Math.Min(violation[k], LargestVeto), penalty));
+        for (int k = 0; k < behaviour.Length; k++)
+            behaviour[k] /= sum;
+        return behaviour;
     }
 }
 
