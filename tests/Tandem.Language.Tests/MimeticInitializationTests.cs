@@ -42,7 +42,11 @@ public sealed class MimeticInitializationTests
     {
         TransformerConfiguration configuration = SmallModels.Qwen with
         {
-            HiddenSize = 32, Heads = 2, KeyValueHeads = 2, HeadSize = 16, MaximumPositions = 128,
+            HiddenSize = 32,
+            Heads = 2,
+            KeyValueHeads = 2,
+            HeadSize = 16,
+            MaximumPositions = 128,
         };
         using var transformer = new Transformer(configuration);
         MimeticInitialization.Apply(transformer);

@@ -6,7 +6,13 @@ public sealed class ModelGrowthTests : IDisposable
 {
     private static readonly TransformerConfiguration Small = SmallModels.Qwen with
     {
-        HiddenSize = 24, Layers = 3, Heads = 2, KeyValueHeads = 2, HeadSize = 8, IntermediateSize = 20, ScoreHeads = 0,
+        HiddenSize = 24,
+        Layers = 3,
+        Heads = 2,
+        KeyValueHeads = 2,
+        HeadSize = 8,
+        IntermediateSize = 20,
+        ScoreHeads = 0,
     };
 
     private readonly WorkerPool _pool = new(1);

@@ -12,7 +12,12 @@ public sealed class ComputeBudgetTests
 
     private static readonly TransformerConfiguration Model = new()
     {
-        VocabularySize = 128, HiddenSize = 32, IntermediateSize = 64, Layers = 2, Heads = 2, KeyValueHeads = 2,
+        VocabularySize = 128,
+        HiddenSize = 32,
+        IntermediateSize = 64,
+        Layers = 2,
+        Heads = 2,
+        KeyValueHeads = 2,
     };
 
     private static readonly IReadOnlyList<ChoiceItem> Sample =
