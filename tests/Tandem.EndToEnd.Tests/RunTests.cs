@@ -144,22 +144,42 @@ public sealed class RunTests(TinyWorld world, ITestOutputHelper output)
     }
 
     [Fact]
-    public void Run_ArmsAdded_KeepsFinishedArms()
+    public void Run_ArmAdded_KeepsFinishedArms()
     {
         string directory = world.CopyOfReference("arms");
         int events = TinyWorld.Events(directory).Count;
-        ProcessResult result = TandemProcess.Run(
-            "run", "--config", world.Recipe, "--out", directory, "--threads", "1", "--arms", "adaptive,competence-only,fixed-small",
-            "--set", "generations=2");
-        Assert.True(result.ExitCode is 0 or 3, result.Error);
+        RunSummary summary = RunWithArms(directory, "fixed-small,competence-only");
 
         List<(string Name, string Stage)> after = TinyWorld.Events(directory)[events..];
         Assert.DoesNotContain(after, e => e.Name == "stage-started" && e.Stage.StartsWith("fixed-small", StringComparison.Ordinal));
-        RunSummary summary = RunPipeline.ReadSummary(directory), before = RunPipeline.ReadSummary(world.Reference);
-        Assert.Equal(["adaptive", "competence-only", "fixed-small"], summary.Arms.Select(a => a.Name));
+        RunSummary before = RunPipeline.ReadSummary(world.Reference);
+        Assert.Equal(["fixed-small", "competence-only"], summary.Arms.Select(a => a.Name));
         Assert.Equal(
-            JsonSerializer.Serialize(before.Arms[0], RunPipeline.Json), JsonSerializer.Serialize(summary.Arms[2], RunPipeline.Json));
+            JsonSerializer.Serialize(before.Arms[0], RunPipeline.Json), JsonSerializer.Serialize(summary.Arms[0], RunPipeline.Json));
         Assert.All(summary.Arms[1].Generations.Skip(1), g => Assert.Null(g.AfterAlignment));
+    }
+
+    [Fact]
+    public void Run_AdaptiveArmAdded_RunsFirstAndTheOthersAnewAtItsCompute()
+    {
+        string directory = world.CopyOfReference("adaptive-added");
+        SortedDictionary<string, string> alone = TinyWorld.Weights(directory);
+        int events = TinyWorld.Events(directory).Count;
+        RunSummary summary = RunWithArms(directory, "fixed-small,adaptive");
+
+        List<(string Name, string Stage)> after = TinyWorld.Events(directory)[events..];
+        Assert.Equal(["adaptive", "fixed-small"], summary.Arms.Select(a => a.Name));
+        Assert.Contains(after, e => e.Name == "stage-started" && e.Stage.StartsWith("fixed-small-beside-adaptive/", StringComparison.Ordinal));
+        SortedDictionary<string, string> all = TinyWorld.Weights(directory);
+        Assert.All(alone, file => Assert.Equal(file.Value, all[file.Key]));
+    }
+
+    private RunSummary RunWithArms(string directory, string arms)
+    {
+        ProcessResult result = TandemProcess.Run(
+            "run", "--config", world.Recipe, "--out", directory, "--threads", "1", "--arms", arms, "--set", "generations=2");
+        Assert.True(result.ExitCode is 0 or 3, result.Error);
+        return RunPipeline.ReadSummary(directory);
     }
 
     [Fact]
