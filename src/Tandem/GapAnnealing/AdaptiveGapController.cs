@@ -30,8 +30,9 @@ public sealed record AdaptiveGapSettings
 /// Gap annealing as a constrained optimisation (ours, for the open question of arXiv 2503.07660): saliency s and
 /// imitation ι are regressed on (1, δ, δ², ε) from pilots at the current ε and from earlier steps; the step taken is the
 /// one that maximises the lower bound of δ·s subject to upper bound of ι ≤ ι_max and s ≥ s_min. Without any feasible
-/// step it asks for a better signal where that would make one feasible, and stops otherwise. Without any measurement
-/// it decides by the prior's means, for the prior's bounds would forbid every step, and says so.
+/// step it asks for a better signal where that would make one feasible, and stops otherwise. After a step from the
+/// present supervisor was rolled back, only smaller ones are feasible, or any with a better signal. Without any
+/// measurement it decides by the prior's means, for the prior's bounds would forbid every step, and says so.
 /// </summary>
 public sealed class AdaptiveGapController : IGapController
 {
@@ -60,7 +61,8 @@ public sealed class AdaptiveGapController : IGapController
         (GapResponse saliency, GapResponse imitation, int misfits) = Learn(context);
         bool priorOnly = saliency.Count == 0 && imitation.Count == 0;
         double z = priorOnly ? 0 : Distributions.NormalQuantile(_settings.BoundProbability);
-        List<GapAssessment> assessments = Assess(context, saliency, imitation, z, context.SupervisionNoise);
+        double refused = SmallestRefused(context);
+        List<GapAssessment> assessments = Assess(context, saliency, imitation, z, context.SupervisionNoise, refused);
         GapAssessment? best = Best(assessments);
         string evidence = Evidence(context, priorOnly, misfits);
         if (best != null)
@@ -73,7 +75,7 @@ public sealed class AdaptiveGapController : IGapController
 
         string blocked = string.Join("; ", assessments.Select(assessment => $"{assessment.Candidate.Rung}: {assessment.Reason}"));
         double halved = context.SupervisionNoise / 2;
-        GapAssessment? afterwards = Best(Assess(context, saliency, imitation, z, halved));
+        GapAssessment? afterwards = Best(Assess(context, saliency, imitation, z, halved, double.PositiveInfinity));
         if (!context.CanImproveSignal)
             return Decision(GapOutcome.Stop, null, $"No step is feasible and the signal cannot be improved ({blocked}), {evidence}.");
         if (afterwards == null)
@@ -125,7 +127,12 @@ public sealed class AdaptiveGapController : IGapController
         return (saliency, imitation, misfits);
     }
 
-    private List<GapAssessment> Assess(GapContext context, GapResponse saliency, GapResponse imitation, double z, double noise)
+    // The smallest gap that was rolled back since the last promotion, that is from the same supervisor.
+    private static double SmallestRefused(GapContext context) => context.History
+        .Reverse().TakeWhile(step => !step.Promoted).Select(step => step.Gap).DefaultIfEmpty(double.PositiveInfinity).Min();
+
+    private List<GapAssessment> Assess(
+        GapContext context, GapResponse saliency, GapResponse imitation, double z, double noise, double refused)
     {
         double shift = noise - context.SupervisionNoise;
         double saliencyShift = shift == 0 ? 0 : shift * saliency.NoiseSlope();
@@ -139,11 +146,12 @@ public sealed class AdaptiveGapController : IGapController
             Prediction i = imitation.Predict(candidate, gap, context.SupervisionNoise);
             s = s with { Mean = s.Mean + saliencyShift };
             i = i with { Mean = i.Mean + imitationShift };
-            return Assess(candidate, s, saliency.Count, i, imitation.Count, z);
+            return Assess(candidate, s, saliency.Count, i, imitation.Count, z, refused);
         })];
     }
 
-    private GapAssessment Assess(GapCandidate candidate, Prediction s, int saliencies, Prediction i, int imitations, double z)
+    private GapAssessment Assess(
+        GapCandidate candidate, Prediction s, int saliencies, Prediction i, int imitations, double z, double refused)
     {
         double gap = candidate.Gap.Value, gapError = candidate.Gap.StandardError();
         // First-order deviation of the product of two independent estimates.
@@ -154,6 +162,8 @@ public sealed class AdaptiveGapController : IGapController
             reasons.Add(string.Create(CultureInfo.InvariantCulture, $"ι may reach {upper:0.00}, above {_settings.ImitationCeiling:0.00}"));
         if (s.Mean < _settings.SaliencyFloor)
             reasons.Add(string.Create(CultureInfo.InvariantCulture, $"s is predicted at {s.Mean:0.00}, below {_settings.SaliencyFloor:0.00}"));
+        if (gap >= refused)
+            reasons.Add(string.Create(CultureInfo.InvariantCulture, $"a step of δ = {refused:0.00} from this supervisor was rolled back"));
         return new GapAssessment(
             candidate,
             s.ToEstimate(saliencies),

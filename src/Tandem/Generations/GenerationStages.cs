@@ -112,11 +112,9 @@ public sealed class GenerationStages(Laboratory laboratory)
         Steps(Scaled(Configuration.Competence.Items, step, lineage, gap)),
         stage =>
         {
-            int human = Configuration.Supervision.HumanLabelsPerGeneration
-                * (gap.Outcome == GapOutcome.ImproveSignal ? HumanFactorWhenSignalIsWeak : 1);
             int items = Scaled(Configuration.Competence.Items, step, lineage, gap);
             EnhancedModel result = new CompetenceEnhancement(laboratory).Enhance(
-                stage, $"A{step.Generation}-", laboratory.Ladder[gap.Chosen!.Rung], CompetenceSources(lineage, human), items,
+                stage, $"A{step.Generation}-", laboratory.Ladder[gap.Chosen!.Rung], CompetenceSources(lineage, HumanLabels(gap)), items,
                 SuiteOf(step.Seed), step.Random("competence"));
             RecordSignals(stage, step, "competence", result.Supervision, items);
             return result;
@@ -141,7 +139,7 @@ public sealed class GenerationStages(Laboratory laboratory)
                 unaligned.Model, hazards, Scaled(Configuration.Alignment.HazardDecisions, step, lineage, gap), random.Fork("hazards"));
             int items = Scaled(Configuration.Alignment.Items, step, lineage, gap);
             AlignedModel result = new ValueAligner(laboratory).Align(
-                stage, $"A{step.Generation}+", unaligned.Model, items, decisions, Judges(lineage), SuiteOf(step.Seed), random);
+                stage, $"A{step.Generation}+", unaligned.Model, items, decisions, Judges(lineage, HumanLabels(gap)), SuiteOf(step.Seed), random);
             RecordSignals(stage, step, "values", result.Judges, items + decisions.Count);
             return result;
         },
@@ -191,14 +189,17 @@ public sealed class GenerationStages(Laboratory laboratory)
         return sources;
     }
 
-    private List<ISignalSource<ChoiceItem>> Judges(Lineage lineage)
+    private List<ISignalSource<ChoiceItem>> Judges(Lineage lineage, int humanLabels)
     {
         List<ISignalSource<ChoiceItem>> judges =
             [.. lineage.Supervisors.Concat(lineage.Initial.PersonaJudges).Select(m => new ModelSource(laboratory, m))];
-        if (Configuration.Supervision.HumanLabelsPerGeneration > 0)
-            judges.Add(new HumanSource(Configuration.Supervision, Configuration.Supervision.HumanLabelsPerGeneration));
+        if (humanLabels > 0)
+            judges.Add(new HumanSource(Configuration.Supervision, humanLabels));
         return judges;
     }
+
+    private int HumanLabels(GapDecision gap) => Configuration.Supervision.HumanLabelsPerGeneration
+        * (gap.Outcome == GapOutcome.ImproveSignal ? HumanFactorWhenSignalIsWeak : 1);
 
     private int Scaled(int items, GenerationStep step, Lineage lineage, GapDecision gap) => _budget.Scaled(items, _budget.Effort(
         step, lineage, gap, laboratory.Ladder[gap.Chosen!.Rung].Architecture, SuiteOf(step.Seed).Calibration));

@@ -105,6 +105,33 @@ public sealed class GapControllerTests
     }
 
     [Fact]
+    public void Adaptive_StepRolledBack_TakesSmallerOnesThenAsksForABetterSignalAndForgetsAfterAPromotion()
+    {
+        GapCandidate[] candidates = [.. new[] { 0.12, 0.25 }.Select(gap => Candidate(gap) with
+        {
+            PilotSaliency = Measured(0.8),
+            PilotImitation = Measured(0.05),
+        })];
+        GapDecision Decide(params (double Gap, bool Promoted)[] steps) => new AdaptiveGapController().Decide(Context(candidates) with
+        {
+            History = [.. steps.Select(step => new GapObservation
+            {
+                Generation = 1,
+                Rung = "r",
+                Gap = step.Gap,
+                SupervisionNoise = 0.3,
+                Promoted = step.Promoted,
+            })],
+        });
+        Assert.Equal(0.25, Decide().Chosen!.Gap.Value);
+        GapDecision annealed = Decide((0.25, false));
+        Assert.Equal(0.12, annealed.Chosen!.Gap.Value);
+        Assert.Contains("δ = 0.25 from this supervisor was rolled back", annealed.Assessments[1].Reason, StringComparison.Ordinal);
+        Assert.Equal(GapOutcome.ImproveSignal, Decide((0.25, false), (0.12, false)).Outcome);
+        Assert.Equal(0.25, Decide((0.25, false), (0.12, true)).Chosen!.Gap.Value);
+    }
+
+    [Fact]
     public void Adaptive_ImitationOverTheLimit_AsksForABetterSignalThenStops()
     {
         GapCandidate[] candidates = [.. new[] { 0.1, 0.2 }.Select(gap => Candidate(gap) with
