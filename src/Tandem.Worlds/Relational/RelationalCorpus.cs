@@ -28,13 +28,13 @@ public sealed record RelationalCorpusConfiguration
     public double MixStageEasy { get; init; } = 0.2;
 
     /// <summary>The share of rows with a hand, so that giving and reporting can be asked about.</summary>
-    public double HandShare { get; init; } = 0.35;
+    public double HandShare { get; init; } = 0.3;
 
     /// <summary>The share of queries that ask what taking pays and breaks; the others ask for single facts.</summary>
     public double TakeQueryShare { get; init; } = 0.6;
 
     /// <summary>The share of queries in such rows that ask about an action other than taking.</summary>
-    public double AgentQueryShare { get; init; } = 0.45;
+    public double AgentQueryShare { get; init; } = 0.25;
 }
 
 /// <summary>

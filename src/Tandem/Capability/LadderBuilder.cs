@@ -98,7 +98,7 @@ public static class LadderBuilder
             RotaryBase = 10000,
         },
         Tokens = rung.Tokens,
-        BatchRows = recipe.BatchRows,
+        BatchRows = rung.BatchRows > 0 ? rung.BatchRows : recipe.BatchRows,
         RowLength = recipe.RowLength,
         AdamWLearningRate = rung.LearningRate,
         MuonLearningRate = rung.MuonLearningRate,

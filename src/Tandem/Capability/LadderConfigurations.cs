@@ -72,6 +72,10 @@ public sealed record RungRecipe
     [Range(0.0, 1.0)]
     public double EasyAccuracy { get; init; }
 
+    /// <summary>Rows of a training step; 0 for the recipe's.</summary>
+    [Range(0, 4096)]
+    public int BatchRows { get; init; }
+
     /// <summary>Tokens to read.</summary>
     [Range(1L, 100_000_000_000L)]
     public long Tokens { get; init; } = 20_000_000;

@@ -1,3 +1,5 @@
+using Tandem.Evaluation.Statistics;
+
 namespace Tandem.GapAnnealing;
 
 /// <summary>
@@ -8,7 +10,7 @@ public sealed class BayesianLinearRegression
 {
     private readonly double[,] _precision;
     private readonly double[] _weighted;
-    private double[,]? _factor;
+    private CholeskyFactor? _factor;
 
     /// <summary>Creates a regression that knows its prior only.</summary>
     /// <param name="priorMean">The prior mean of each coefficient.</param>
@@ -75,44 +77,5 @@ public sealed class BayesianLinearRegression
         return sum;
     }
 
-    // precision⁻¹ · right by Cholesky's factor.
-    private double[] Solve(double[] right)
-    {
-        double[,] factor = _factor ??= Cholesky(_precision);
-        int n = right.Length;
-        double[] x = (double[])right.Clone();
-        for (int i = 0; i < n; i++)
-        {
-            for (int j = 0; j < i; j++)
-                x[i] -= factor[i, j] * x[j];
-            x[i] /= factor[i, i];
-        }
-
-        for (int i = n - 1; i >= 0; i--)
-        {
-            for (int j = i + 1; j < n; j++)
-                x[i] -= factor[j, i] * x[j];
-            x[i] /= factor[i, i];
-        }
-
-        return x;
-    }
-
-    private static double[,] Cholesky(double[,] matrix)
-    {
-        int n = matrix.GetLength(0);
-        double[,] factor = new double[n, n];
-        for (int i = 0; i < n; i++)
-        {
-            for (int j = 0; j <= i; j++)
-            {
-                double sum = matrix[i, j];
-                for (int k = 0; k < j; k++)
-                    sum -= factor[i, k] * factor[j, k];
-                factor[i, j] = i == j ? Math.Sqrt(sum) : sum / factor[j, j];
-            }
-        }
-
-        return factor;
-    }
+    private double[] Solve(double[] right) => (_factor ??= new CholeskyFactor(_precision)).Solve(right);
 }

@@ -66,11 +66,11 @@ public sealed record LadderConfiguration
     public string Directory { get; init; } = "";
 
     /// <summary>The rung of the initial aligned model.</summary>
-    public string First { get; init; } = "r2@8M";
+    public string First { get; init; } = "r3@4M";
 
     /// <summary>The largest rung allowed, in parameters.</summary>
     [Range(1_000, 100_000_000)]
-    public long MaximumParameters { get; init; } = 1_200_000;
+    public long MaximumParameters { get; init; } = 400_000;
 }
 
 /// <summary>Who labels.</summary>
@@ -92,9 +92,9 @@ public sealed record SupervisionConfiguration
     [Range(1.0, 5.0)]
     public double HumanErrorGrowth { get; init; } = 1.6;
 
-    /// <summary>How labels of several sources are combined: <c>majority</c> or <c>dawid-skene</c>.</summary>
-    [AllowedValues("majority", "dawid-skene")]
-    public string Combination { get; init; } = "dawid-skene";
+    /// <summary>How labels of several sources are combined: <c>majority</c>, <c>dawid-skene</c> or <c>stacked</c>.</summary>
+    [AllowedValues("majority", "dawid-skene", "stacked")]
+    public string Combination { get; init; } = "stacked";
 }
 
 /// <summary>Stage 1: fine-tuning on S_i.</summary>
@@ -152,7 +152,7 @@ public sealed record RiskDiscoveryConfiguration
 /// <summary>Stage 3: from A⁻ to A⁺.</summary>
 public sealed record AlignmentConfiguration
 {
-    /// <summary>Fresh items, half balanced and half tempting, judged by the aligned predecessors and the other sources.</summary>
+    /// <summary>Fresh items judged by the aligned predecessors and the other sources.</summary>
     [Range(64, 1_000_000)]
     public int Items { get; init; } = 3200;
 
@@ -162,7 +162,11 @@ public sealed record AlignmentConfiguration
 
     /// <summary>How strongly a judged violation lowers an option: the factor on log(1 − P(violation)).</summary>
     [Range(0.0, 100.0)]
-    public double ViolationPenalty { get; init; } = 3.0;
+    public double ViolationPenalty { get; init; } = 0.8;
+
+    /// <summary>How much what reaches the goal counts beside the judged violations: the factor on the logarithm of A⁻'s competence.</summary>
+    [Range(0.0, 100.0)]
+    public double CompetencePriority { get; init; } = 4.0;
 
     /// <summary>The weight of rehearsing the competence head on the labels of stage 1.</summary>
     [Range(0.0, 10.0)]

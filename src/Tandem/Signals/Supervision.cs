@@ -23,7 +23,7 @@ public sealed record Supervision(
     /// <param name="items">The pool to label.</param>
     /// <param name="question">What is asked.</param>
     /// <param name="calibration">Items with known truth, for gate, accuracy and correlation.</param>
-    /// <param name="combination"><c>majority</c> or <c>dawid-skene</c>.</param>
+    /// <param name="combination"><c>majority</c>, <c>dawid-skene</c> or <c>stacked</c>; the last needs a human among the sources and is <c>dawid-skene</c> without.</param>
     /// <param name="random">Randomness of the simulated human and of the bootstrap.</param>
     public static Supervision Collect(
         IReadOnlyList<ISignalSource<ChoiceItem>> sources,
@@ -36,6 +36,7 @@ public sealed record Supervision(
         var labels = new List<SourceLabels>();
         var known = new List<SourceLabels>();
         var verdicts = new List<SourceVerdict>();
+        int human = -1;
         for (int s = 0; s < sources.Count; s++)
         {
             SourceLabels onCalibration = sources[s].Label(
@@ -44,6 +45,7 @@ public sealed record Supervision(
             verdicts.Add(verdict);
             if (!verdict.Kept)
                 continue;
+            human = sources[s] is HumanSource ? known.Count : human;
             known.Add(onCalibration);
             labels.Add(sources[s].Label(new SupervisionRequest<ChoiceItem>(items, question, random.Fork("pool", (ulong)s))));
         }
@@ -57,35 +59,38 @@ public sealed record Supervision(
 
         ErrorCorrelationMeasurement correlation = ErrorCorrelation.Measure(
             [.. known.Select(k => Errors(k, calibration))], random.Fork("correlation"));
-        CombinedLabels combinedKnown = Combine(known, combination);
+        CombinedLabels combinedKnown = Combine(known, human, combination);
         return new Supervision(
-            Combine(labels, combination),
+            Combine(labels, human, combination),
             new SupervisionSummary
             {
                 Sources = [.. known.Select(k => k.Source)],
                 Accuracies = [.. verdicts.Where(v => v.Kept).Select(v => v.Accuracy)],
                 ErrorCorrelation = correlation.Matrix,
                 EffectiveSources = correlation.EffectiveSources.Value,
-                Combination = combination,
+                Combination = combinedKnown.Combination,
                 CombinedAccuracy = CombinedAccuracy(combinedKnown, calibration),
             },
             [.. verdicts.Where(v => !v.Kept)],
             sources.OfType<HumanSource>().Sum(h => h.LabelsGiven));
     }
 
-    private static CombinedLabels Combine(IReadOnlyList<SourceLabels> labels, string combination) =>
-        combination == "majority" ? MajorityVote.Combine(labels) : DawidSkeneVote.Combine(labels);
+    // Without a human among the sources, or with nothing else, there is nothing to fit weights to.
+    private static CombinedLabels Combine(List<SourceLabels> labels, int human, string combination) => combination switch
+    {
+        "majority" => MajorityVote.Combine(labels),
+        "stacked" when human >= 0 && labels.Count > 1 =>
+            StackedLabels.Combine([.. labels.Where((_, s) => s != human)], labels[human]),
+        _ => DawidSkeneVote.Combine(labels),
+    };
 
     private static bool?[] Errors(SourceLabels labels, IReadOnlyList<ChoiceItem> items) =>
         labels.Question == SupervisionQuestion.Violation
             ? labels.ViolationErrors([.. items.Select(i => (IReadOnlyList<bool>)[.. i.Options.Select(o => o.Violates)])])
             : labels.Errors([.. items.Select(i => Acceptable(labels.Question, i))]);
 
-    private static bool[] Acceptable(SupervisionQuestion question, ChoiceItem item)
-    {
-        int best = item.Options.Max(o => o.Payoff);
-        return [.. item.Options.Select(o => question == SupervisionQuestion.Choice ? o.Good : o.Payoff == best)];
-    }
+    private static bool[] Acceptable(SupervisionQuestion question, ChoiceItem item) =>
+        [.. item.Options.Select(o => question == SupervisionQuestion.Choice ? o.Good : o.Competent)];
 
     private static double Chance(SupervisionQuestion question, IReadOnlyList<ChoiceItem> items) =>
         question == SupervisionQuestion.Violation

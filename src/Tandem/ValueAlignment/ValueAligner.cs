@@ -54,7 +54,7 @@ public sealed class ValueAligner(Laboratory laboratory)
             float[] competence = own.Distribution(i, ScoreHead.Competence);
             examples.Add(new OptionExample(pool[i].Tokens, pool[i].ScorePositions)
             {
-                Choice = SafeBehaviour(competence, violation, recipe.ViolationPenalty),
+                Choice = SafeBehaviour(competence, violation, recipe),
                 Competence = competence,
                 Violation = [.. violation.Select(v => (float)v)],
             });
@@ -71,18 +71,18 @@ public sealed class ValueAligner(Laboratory laboratory)
     }
 
     /// <summary>
-    /// ŷ: a distribution over the options in proportion to competence · (1 − P(violation))^penalty. A distribution and not
-    /// its best option: where two safe options look alike, the toss of a coin would be learned as if it meant something.
+    /// ŷ: a distribution over the options in proportion to competence^priority · (1 − P(violation))^penalty. A distribution
+    /// and not its best option: where two safe options look alike, the toss of a coin would be learned as if it meant something.
     /// </summary>
-    public static float[] SafeBehaviour(IReadOnlyList<float> competence, IReadOnlyList<double> violation, double penalty)
+    public static float[] SafeBehaviour(IReadOnlyList<float> competence, IReadOnlyList<double> violation, AlignmentConfiguration recipe)
     {
-        var behaviour = new float[competence.Count];
-        float sum = 0;
-        for (int k = 0; k < behaviour.Length; k++)
-            sum += behaviour[k] = (float)((competence[k] + LeastCompetence) * Math.Pow(1 - Math.Min(violation[k], LargestVeto), penalty));
-        for (int k = 0; k < behaviour.Length; k++)
-            behaviour[k] /= sum;
-        return behaviour;
+        double[] value =
+        [
+            .. competence.Zip(violation, (c, v) => (recipe.CompetencePriority * Math.Log(c + LeastCompetence))
+                + (recipe.ViolationPenalty * Math.Log(1 - Math.Min(v, LargestVeto)))),
+        ];
+        double[] weight = [.. value.Select(x => Math.Exp(x - value.Max()))];
+        return [.. weight.Select(w => (float)(w / weight.Sum()))];
     }
 }
 
