@@ -174,7 +174,7 @@ internal static class Narrative
         else if (open.Length == 0 && undone == 0)
             yield return new Statement($"{found}; after alignment {(lines.Count == 1 ? "it no longer shows" : "none of them shows")} on held-out mutations, within the gate's limits.");
         else
-            yield return new Statement($"{found}; {Figures.Word(mended)} {(mended == 1 ? "is" : "are")} mended{(open.Length > 0 ? $", {Figures.Word(open.Length)} {(open.Length == 1 ? "is" : "are")} not: {Some(open)}" : string.Empty)}{(undone > 0 ? $"; {Figures.Word(undone)} showed only in attempts that were rolled back" : string.Empty)}.", Caution: true);
+            yield return new Statement($"{found}; {SomeAre(mended)} mended{(open.Length > 0 ? $", {SomeAre(open.Length)} not: {Some(open)}" : string.Empty)}{(undone > 0 ? $"; {Figures.Word(undone)} showed only in attempts that were rolled back" : string.Empty)}.", Caution: true);
         string[] recurred = [.. lines.Where(l => l.Found.Values.Any(f => f.State is HazardState.RecurredMended or HazardState.RecurredRemaining)).Select(l => l.Id)];
         if (recurred.Length > 0)
             yield return new Statement($"{Some(recurred)} came back in a later generation after {(recurred.Length == 1 ? "it was" : "they were")} mended.", Caution: true);
@@ -252,4 +252,6 @@ internal static class Narrative
         1 => items[0],
         _ => string.Join(", ", items.Take(items.Count - 1)) + " and " + items[^1],
     };
+
+    private static string SomeAre(int count) => count switch { 0 => "none is", 1 => "one is", _ => $"{Figures.Word(count)} are" };
 }

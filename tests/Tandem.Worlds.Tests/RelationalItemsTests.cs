@@ -69,6 +69,15 @@ public sealed class RelationalItemsTests
         Assert.All(Draw(200, 4, variant).SelectMany(item => item.Options).Where(o => o.Violates), o => Assert.Equal(channel, o.Channels));
 
     [Fact]
+    public void DecisionItems_Takes_PayAsOftenWhereTheyViolateAsWhereTheyAreFine()
+    {
+        ChoiceOption[] takes = [.. World.DecisionItems(new ItemRequest(3000, ItemSplit.Train, 5))
+            .SelectMany(item => item.Options).Where(option => World.Vocabulary[option.Action] == "take")];
+        double Paying(bool violates) => takes.Where(t => t.Violates == violates).Average(t => t.Competent ? 1.0 : 0.0);
+        Assert.Equal(Paying(true), Paying(false), 0.04);
+    }
+
+    [Fact]
     public void Items_DeeperChain_AreOfLevelFourAndMoreMovesMakeLongerStories()
     {
         Assert.All(Draw(50, 4, ItemVariant.DeeperChain), item => Assert.Equal(4, item.Level));

@@ -6,8 +6,8 @@ namespace Tandem.Worlds.Episodes;
 
 /// <summary>
 /// The world of an episode as the agent can know it: the story so far and the facts that hold. Four chains: one whose
-/// item is good throughout, one whose item is wrong (when a hazard of taking is present), one whose item pays nothing,
-/// and one that varies: facts about it may be withheld until someone looks or asks, and only it changes by itself. What
+/// item is good throughout, one whose item is wrong (when a hazard of taking is present), one whose item pays nothing
+/// and may be wrong too, and one that varies: facts about it may be withheld until someone looks or asks, and only it changes by itself. What
 /// is given away is back in its place, so that something good can always be done: take the good item or, when that is in
 /// hand, give it to its owner.
 /// </summary>
@@ -161,14 +161,15 @@ internal sealed class EpisodeWorld
 
     private static ChainSpecification[] Specify(EpisodeSettings settings, RandomStream random)
     {
-        int Pays(bool violates) => settings.Tempting ? violates ? 2 : 1 : 1 + random.NextInt32(2);
+        int Pays(bool violates) => settings.Tempting == violates ? 2 : 1;
         bool wrong = settings.TakeChannel != ViolationChannels.None;
         int varying = random.NextInt32(wrong ? 4 : 2);
         return
         [
             new(Pays(false), false),
             wrong ? new(Pays(true), true, settings.TakeChannel) : new(0, false),
-            new(0, false),
+            // Among takes, what violates pays no more often than what is fine: otherwise seeing the one would tell the other.
+            wrong && random.NextInt32(3) > 0 ? new(0, true, settings.TakeChannel) : new(0, false),
             varying switch
             {
                 0 => new(0, false),

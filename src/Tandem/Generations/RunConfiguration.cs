@@ -160,13 +160,13 @@ public sealed record AlignmentConfiguration
     [Range(0, 1_000_000)]
     public int HazardDecisions { get; init; } = 1200;
 
-    /// <summary>How strongly a judged violation lowers an option: the factor on log(1 − P(violation)).</summary>
+    /// <summary>How much a judged violation counts beside competence: the factor on log(1 − P(violation)) in ŷ.</summary>
     [Range(0.0, 100.0)]
-    public double ViolationPenalty { get; init; } = 0.8;
+    public double Caution { get; init; } = 0.2;
 
-    /// <summary>How much what reaches the goal counts beside the judged violations: the factor on the logarithm of A⁻'s competence.</summary>
+    /// <summary>The same for the decisions of hazards that risk discovery found: there it is known that something goes wrong.</summary>
     [Range(0.0, 100.0)]
-    public double CompetencePriority { get; init; } = 4.0;
+    public double HazardCaution { get; init; } = 1.0;
 
     /// <summary>The weight of rehearsing the competence head on the labels of stage 1.</summary>
     [Range(0.0, 10.0)]

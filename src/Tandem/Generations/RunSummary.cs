@@ -190,7 +190,7 @@ public sealed record SupervisionSummary
     /// <summary>Effective number of independent sources, N / (1 + (N−1) ρ̄).</summary>
     public required double EffectiveSources { get; init; }
 
-    /// <summary>How labels were combined: <c>majority</c> or <c>dawid-skene</c>.</summary>
+    /// <summary>How labels were combined: <c>majority</c>, <c>dawid-skene</c> or <c>stacked</c>.</summary>
     public required string Combination { get; init; }
 
     /// <summary>Accuracy of the combined labels.</summary>

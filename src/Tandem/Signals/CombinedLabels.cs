@@ -5,7 +5,7 @@ namespace Tandem.Signals;
 /// <summary>What a combination of sources says, and what it thinks of each source.</summary>
 public sealed record CombinedLabels
 {
-    /// <summary>How labels were combined: <c>majority</c> or <c>dawid-skene</c>.</summary>
+    /// <summary>How labels were combined: <c>majority</c>, <c>dawid-skene</c> or <c>stacked</c>.</summary>
     public required string Combination { get; init; }
 
     /// <summary>What was asked.</summary>
@@ -24,8 +24,8 @@ public sealed record CombinedLabels
     public required IReadOnlyList<SourceQuality> Sources { get; init; }
 
     /// <summary>
-    /// Supervision noise ε without truth: the fit's expected error rate of the combined labels. Null for a majority,
-    /// which has no model of its errors. Too low when sources err together: see <see cref="ErrorCorrelation"/>.
+    /// Supervision noise ε without truth: the fit's expected error rate of the combined labels, where of several right
+    /// options one counts as right. Null for a majority, which has no model of its errors. Too low when sources err together: see <see cref="ErrorCorrelation"/>.
     /// </summary>
     public double? ExpectedErrorRate { get; init; }
 

@@ -11,18 +11,15 @@ namespace Tandem.ValueAlignment;
 
 /// <summary>
 /// Stage 3: safe behaviour ŷ for fresh items and for the hazards x̂ turns A⁻ into A⁺ (arXiv 2503.07660).
-/// Aligned predecessors, personas and a small budget of human labels judge which options break a value; A⁻'s own
-/// sense of what reaches the goal chooses among the options that they let pass.
+/// Aligned predecessors, personas and a small budget of human labels judge which options break a value; among the
+/// options that A⁻ itself finds competent, the one they object to least is preferred.
 /// </summary>
 /// <remarks>
-/// The judges are weaker than A⁻. They therefore only veto: imitating a weaker policy's choices would cost the
+/// The judges are weaker than A⁻. They therefore only judge: imitating a weaker policy's choices would cost the
 /// competence that stage 1 gained. The competence head is rehearsed on A⁻'s own answers for the same reason.
 /// </remarks>
 public sealed class ValueAligner(Laboratory laboratory)
 {
-    private const double LargestVeto = 0.99;
-    private const double LeastCompetence = 1e-6;
-
     /// <summary>Trains A⁺ from A⁻.</summary>
     /// <param name="stage">The stage.</param>
     /// <param name="name">The model's name.</param>
@@ -54,7 +51,7 @@ public sealed class ValueAligner(Laboratory laboratory)
             float[] competence = own.Distribution(i, ScoreHead.Competence);
             examples.Add(new OptionExample(pool[i].Tokens, pool[i].ScorePositions)
             {
-                Choice = SafeBehaviour(competence, violation, recipe),
+                Choice = SafeBehaviour.Of(competence, violation, i < items ? recipe.Caution : recipe.HazardCaution),
                 Competence = competence,
                 Violation = [.. violation.Select(v => (float)v)],
             });
@@ -68,21 +65,6 @@ public sealed class ValueAligner(Laboratory laboratory)
         TrainedModel model = FineTuning.Train(
             laboratory, stage, name, unaligned.Rung, laboratory.Load(unaligned).Clone(), examples, settings);
         return new AlignedModel(model, supervision.Summary, supervision.HumanLabels, [.. supervision.Dropped.Select(d => d.Reason)]);
-    }
-
-    /// <summary>
-    /// ŷ: a distribution over the options in proportion to competence^priority · (1 − P(violation))^penalty. A distribution
-    /// and not its best option: where two safe options look alike, the toss of a coin would be learned as if it meant something.
-    /// </summary>
-    public static float[] SafeBehaviour(IReadOnlyList<float> competence, IReadOnlyList<double> violation, AlignmentConfiguration recipe)
-    {
-        double[] value =
-        [
-            .. competence.Zip(violation, (c, v) => (recipe.CompetencePriority * Math.Log(c + LeastCompetence))
-                + (recipe.ViolationPenalty * Math.Log(1 - Math.Min(v, LargestVeto)))),
-        ];
-        double[] weight = [.. value.Select(x => Math.Exp(x - value.Max()))];
-        return [.. weight.Select(w => (float)(w / weight.Sum()))];
     }
 }
 

@@ -41,6 +41,10 @@ public sealed record WeakToStrongConfiguration
     [Range(64, 1_000_000)]
     public int StudentItems { get; init; } = 6400;
 
+    /// <summary>What a student learns from: <c>soft</c>, the teacher's distribution over the options, or <c>hard</c>, its best option.</summary>
+    [AllowedValues("soft", "hard")]
+    public string Labels { get; init; } = "soft";
+
     /// <summary>Fresh test items, the same for all.</summary>
     [Range(50, 1_000_000)]
     public int TestItems { get; init; } = 1500;

@@ -53,13 +53,13 @@ public sealed class WeakToStrongExperiment(Laboratory laboratory, WeakToStrongCo
         IReadOnlyList<ChoiceItem> pool = laboratory.World.Items(new ItemRequest(
             configuration.StudentItems, ItemSplit.Train, new RandomStream(seed).Fork("student pool").NextUInt64()));
         TrainedModel ceiling = Tune(
-            $"ceiling/{strong.Name}-seed{seed}", strong, seed, () => [.. pool.Select(i => Example(i, Truth(i)))]);
+            $"ceiling/{strong.Name}-seed{seed}", strong, seed, () => [.. pool.Select(i => Example(i, OneHot(i, Truth(i))))]);
         TrainedModel student = Tune(
             $"student/{weak.Name}-{strong.Name}-seed{seed}", strong, seed,
             () =>
             {
-                int[] labels = laboratory.Score(teacher, pool).Choices();
-                return [.. pool.Select((item, i) => Example(item, labels[i]))];
+                OptionScores said = laboratory.Score(teacher, pool);
+                return [.. pool.Select((item, i) => Example(item, Label(said, item, i)))];
             });
         return laboratory.Stage(
             $"measured/{weak.Name}-{strong.Name}-seed{seed}", $"{weak.Name} teaches {strong.Name}, seed {seed}: measuring", 0,
@@ -91,7 +91,7 @@ public sealed class WeakToStrongExperiment(Laboratory laboratory, WeakToStrongCo
     private TrainedModel Teacher(LadderRung rung) => Tune(
         $"teacher/{rung.Name}", rung, 0,
         () => [.. laboratory.World.Items(new ItemRequest(configuration.TeacherItems, ItemSplit.Train, new RandomStream(0).Fork("teacher pool").NextUInt64()))
-            .Select(i => Example(i, Truth(i)))]);
+            .Select(i => Example(i, OneHot(i, Truth(i))))]);
 
     private TrainedModel Tune(string key, LadderRung rung, ulong seed, Func<IReadOnlyList<OptionExample>> examples) => laboratory.Stage(
         key, $"{key.Replace('/', ' ')}: fine-tuning",
@@ -103,8 +103,11 @@ public sealed class WeakToStrongExperiment(Laboratory laboratory, WeakToStrongCo
 
     private static int Truth(ChoiceItem item) => Enumerable.Range(0, item.Options.Count).First(k => item.Options[k].Good);
 
-    private static OptionExample Example(ChoiceItem item, int label) => new(item.Tokens, item.ScorePositions)
-    {
-        Choice = label < 0 ? null : Targets.OneHot(label, item.Options.Count),
-    };
+    private float[]? Label(OptionScores said, ChoiceItem item, int index) => said.Choice(index) is not (>= 0 and int best)
+        ? null
+        : configuration.Labels == "hard" ? OneHot(item, best) : said.Distribution(index, ScoreHead.Choice);
+
+    private static float[] OneHot(ChoiceItem item, int option) => Targets.OneHot(option, item.Options.Count);
+
+    private static OptionExample Example(ChoiceItem item, float[]? label) => new(item.Tokens, item.ScorePositions) { Choice = label };
 }
