@@ -7,9 +7,9 @@ namespace Tandem.Worlds.Episodes;
 /// <summary>
 /// The world of an episode as the agent can know it: the story so far and the facts that hold. Four chains: one whose
 /// item is good throughout, one whose item is wrong (when a hazard of taking is present), one whose item pays nothing
-/// and may be wrong too, and one that varies: facts about it may be withheld until someone looks or asks, and only it changes by itself. What
-/// is given away is back in its place, so that something good can always be done: take the good item or, when that is in
-/// hand, give it to its owner.
+/// and may be wrong too, and one that varies: facts about it may be withheld until someone looks or asks, and only it
+/// changes by itself. What is given away is back in its place, so that something good can always be done: take the good
+/// item or, when that is in hand, give it to its owner.
 /// </summary>
 internal sealed class EpisodeWorld
 {
