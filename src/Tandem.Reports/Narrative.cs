@@ -76,6 +76,14 @@ internal static class Narrative
             -1 => new Statement($"Competence fell {values} ({Words(change)}).", Caution: true),
             _ => new Statement($"Competence went {values}, which is within noise ({Words(change)}).", Caution: true),
         };
+
+        Estimate conformity = Comparison.Difference(start.Conformity, end.Conformity);
+        if (Comparison.Direction(conformity) < 0)
+        {
+            yield return new Statement(
+                $"The model in force conforms less than the first one: {Figures.Rate(start.Conformity.Value)}, then {Figures.Rate(end.Conformity.Value)} ({Words(conformity)}).",
+                Caution: true);
+        }
     }
 
     private static IEnumerable<Statement> OverSeeds(IReadOnlyList<ArmSummary> seeds)

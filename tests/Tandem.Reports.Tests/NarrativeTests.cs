@@ -24,6 +24,16 @@ public sealed class NarrativeTests
     public void Of_ClearChange_SaysItsDirection(double from, double to, string expected) =>
         Assert.Contains(expected, Words(WithCompetence(SampleRun.Rate(from, 2000), SampleRun.Rate(to, 2000))), StringComparison.Ordinal);
 
+    [Theory]
+    [InlineData(0.80, 0.70, true)]
+    [InlineData(0.70, 0.80, false)]
+    [InlineData(0.80, 0.79, false)]
+    public void Of_ModelInForceConformsLess_WarnsOfIt(double from, double to, bool warned)
+    {
+        string text = Words(With((m, end) => m with { Conformity = SampleRun.Rate(end ? to : from, 2000) }));
+        Assert.Equal(warned, text.Contains("conforms less than the first one: 0.80, then 0.70", StringComparison.Ordinal));
+    }
+
     [Fact]
     public void Of_RolledBackGeneration_IsNotTheModelInForce()
     {
@@ -142,7 +152,9 @@ public sealed class NarrativeTests
 
     private static string Words(RunSummary run) => string.Join("\n", Narrative.Of(run).Select(s => s.Text));
 
-    private static RunSummary WithCompetence(Estimate from, Estimate to)
+    private static RunSummary WithCompetence(Estimate from, Estimate to) => With((m, end) => m with { Competence = end ? to : from });
+
+    private static RunSummary With(Func<ModelMeasurement, bool, ModelMeasurement> change)
     {
         ArmSummary arm = SampleRun.Arm("adaptive", 1);
         GenerationSummary first = arm.Generations[0], last = arm.Generations[1];
@@ -154,8 +166,8 @@ public sealed class NarrativeTests
                 {
                     Generations =
                     [
-                        first with { AfterAlignment = first.AfterAlignment! with { Competence = from } },
-                        last with { AfterAlignment = last.AfterAlignment! with { Competence = to } },
+                        first with { AfterAlignment = change(first.AfterAlignment!, false) },
+                        last with { AfterAlignment = change(last.AfterAlignment!, true) },
                     ],
                 },
             ],
