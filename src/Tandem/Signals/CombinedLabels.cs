@@ -25,7 +25,8 @@ public sealed record CombinedLabels
 
     /// <summary>
     /// Supervision noise ε without truth: the fit's expected error rate of the combined labels, where of several right
-    /// options one counts as right. Null for a majority, which has no model of its errors. Too low when sources err together: see <see cref="ErrorCorrelation"/>.
+    /// options one counts as right. Null for a majority, which has no model of its errors. Too low when sources err
+    /// together: see <see cref="ErrorCorrelation"/>.
     /// </summary>
     public double? ExpectedErrorRate { get; init; }
 
