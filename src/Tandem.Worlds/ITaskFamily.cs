@@ -23,7 +23,9 @@ public interface ITaskFamily
     int ContextLength { get; }
 
     /// <summary>The pre-training text.</summary>
-    IPretrainingCorpus Corpus { get; }
+    /// <param name="proportions">Proportions that differ from the family's own, by name; none for the text as it is.</param>
+    /// <exception cref="UserFaultException">The family has no proportion of a name, or it is out of range.</exception>
+    IPretrainingCorpus Corpus(IReadOnlyDictionary<string, double> proportions);
 
     /// <summary>Draws items. Item i depends on the request's split, variant, levels and seed and on i only.</summary>
     /// <exception cref="UserFaultException">The count is negative or a level is outside the family's range.</exception>

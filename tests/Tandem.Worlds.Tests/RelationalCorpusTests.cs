@@ -175,4 +175,32 @@ public sealed class RelationalCorpusTests
         agent = kinds[(int)QueryKind.AgentPayoff] / queries;
         Assert.InRange(agent, 0.05, 0.09);
     }
+
+    [Fact]
+    public void Corpus_ShareOfHands_ChangesHowManyRowsHaveOne()
+    {
+        int Hands(double share)
+        {
+            IPretrainingCorpus corpus = new RelationalWorld().Corpus(new Dictionary<string, double> { ["hand_share"] = share });
+            var row = new PretrainingRow(128);
+            return Enumerable.Range(0, 200).Count(seed =>
+            {
+                corpus.Next(new RandomStream((ulong)seed), CurriculumStage.Mix, row);
+                return row.Tokens.Contains(RelationalWords.Hand);
+            });
+        }
+
+        Assert.Equal(0, Hands(0));
+        Assert.InRange(Hands(1), 150, 200);
+    }
+
+    [Theory]
+    [InlineData("hand_share", 1.5, "[0, 1]")]
+    [InlineData("hand_shares", 0.5, "hand_share, take_query_share and agent_query_share")]
+    public void Corpus_WrongProportion_IsAFaultThatNamesTheRange(string name, double share, string said)
+    {
+        UserFaultException fault = Assert.Throws<UserFaultException>(
+            () => new RelationalWorld().Corpus(new Dictionary<string, double> { [name] = share }));
+        Assert.Contains(said, fault.Message);
+    }
 }

@@ -35,6 +35,29 @@ public sealed record RelationalCorpusConfiguration
 
     /// <summary>The share of queries in such rows that ask about an action other than taking.</summary>
     public double AgentQueryShare { get; init; } = 0.25;
+
+    /// <summary>The same with other shares, by the names <c>hand_share</c>, <c>take_query_share</c> and <c>agent_query_share</c>.</summary>
+    /// <exception cref="UserFaultException">There is no share of a name, or it is outside [0, 1].</exception>
+    public RelationalCorpusConfiguration With(IReadOnlyDictionary<string, double> shares)
+    {
+        ArgumentNullException.ThrowIfNull(shares);
+        RelationalCorpusConfiguration result = this;
+        foreach ((string name, double share) in shares)
+        {
+            if (share is not (>= 0 and <= 1))
+                throw new UserFaultException($"The text's {name} is {share}; it lies in [0, 1].", "Correct the rung's 'text'.", FaultKind.Usage);
+            result = name switch
+            {
+                "hand_share" => result with { HandShare = share },
+                "take_query_share" => result with { TakeQueryShare = share },
+                "agent_query_share" => result with { AgentQueryShare = share },
+                _ => throw new UserFaultException(
+                    $"The text has no '{name}'; it has hand_share, take_query_share and agent_query_share.", "Correct the rung's 'text'.", FaultKind.Usage),
+            };
+        }
+
+        return result;
+    }
 }
 
 /// <summary>

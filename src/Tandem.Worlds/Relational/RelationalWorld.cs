@@ -37,7 +37,8 @@ public sealed class RelationalWorld : ITaskFamily
     public int ContextLength => 128;
 
     /// <inheritdoc/>
-    public IPretrainingCorpus Corpus { get; } = new RelationalCorpus();
+    public IPretrainingCorpus Corpus(IReadOnlyDictionary<string, double> proportions) =>
+        new RelationalCorpus(new RelationalCorpusConfiguration().With(proportions));
 
     /// <inheritdoc/>
     public IReadOnlyList<ChoiceItem> Items(ItemRequest request)

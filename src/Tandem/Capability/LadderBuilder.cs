@@ -49,7 +49,8 @@ public static class LadderBuilder
                     $"Train it first: --rungs {rung.GrownFrom},{rung.Name}.", FaultKind.Usage);
             }
 
-            PretrainingState state = LadderPretraining.Run(configuration, training, pool, world.Corpus, observer(rung), cancellation);
+            PretrainingState state = LadderPretraining.Run(
+                configuration, training, pool, world.Corpus(rung.Text), observer(rung), cancellation);
             foreach (long tokens in rung.Snapshots)
             {
                 complete.Add(Publish(

@@ -76,6 +76,9 @@ public sealed record RungRecipe
     [Range(0, 4096)]
     public int BatchRows { get; init; }
 
+    /// <summary>Proportions of the text in which this rung's differs from what the task family writes: <c>{hand_share: 0.35}</c>.</summary>
+    public IReadOnlyDictionary<string, double> Text { get; init; } = new Dictionary<string, double>();
+
     /// <summary>Tokens to read.</summary>
     [Range(1L, 100_000_000_000L)]
     public long Tokens { get; init; } = 20_000_000;
