@@ -169,6 +169,15 @@ public class PretrainingRunTests
     }
 
     [Fact]
+    public void Constructor_CheckpointOfAnotherText_IsRefused()
+    {
+        using var folder = new TemporaryFolder();
+        Train(Small, folder.Path, new RecordingObserver(), out _);
+        var fault = Assert.Throws<UserFaultException>(() => Train(Small, folder.Path, new RecordingObserver(), out _, text: "another"));
+        Assert.Contains("other settings", fault.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Step_AccumulatedParts_EqualTheWholeBatch()
     {
         using var folder = new TemporaryFolder();
@@ -215,11 +224,12 @@ public class PretrainingRunTests
         out float[] values,
         int threads = 2,
         ulong initialSeed = 1,
+        string text = "cycle",
         CancellationToken cancellation = default)
     {
         using Transformer model = TinyModel.Create(initialSeed);
         using var pool = new WorkerPool(threads);
-        using var run = new PretrainingRun(configuration, model, new CycleCorpus(), folder, pool, observer);
+        using var run = new PretrainingRun(configuration, model, new CycleCorpus { Settings = text }, folder, pool, observer);
         try
         {
             return run.Run(cancellation);

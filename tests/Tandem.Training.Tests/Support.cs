@@ -77,6 +77,8 @@ internal sealed class CycleCorpus : IPretrainingCorpus
 {
     public IReadOnlyList<string> AnswerKindNames { get; } = ["none", "third"];
 
+    public string Settings { get; init; } = "cycle";
+
     public void Next(RandomStream random, CurriculumStage stage, PretrainingRow row)
     {
         int token = random.NextInt32(8);

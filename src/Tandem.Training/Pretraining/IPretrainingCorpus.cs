@@ -15,6 +15,9 @@ public interface IPretrainingCorpus
     /// </summary>
     IReadOnlyList<string> AnswerKindNames { get; }
 
+    /// <summary>What rows depend on besides their stream and stage, as text: training is resumed with the same only.</summary>
+    string Settings { get; }
+
     /// <summary>
     /// Fills a row, overwriting every element of its four arrays. Allocates nothing in the steady state and is safe
     /// to call from several threads when each has its own <paramref name="random"/> and <paramref name="row"/>.

@@ -61,7 +61,7 @@ public sealed class PretrainingRun : IDisposable
         _random = new RandomStream(configuration.Seed);
         _state = new PretrainingState
         {
-            Settings = JsonSerializer.Serialize(configuration) + JsonSerializer.Serialize(model.Configuration),
+            Settings = JsonSerializer.Serialize(configuration) + JsonSerializer.Serialize(model.Configuration) + corpus.Settings,
             Random = _random.Save(),
             Stage = configuration.Curriculum.FirstStage,
         };

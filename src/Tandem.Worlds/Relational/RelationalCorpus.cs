@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Tandem.Tensors;
 using Tandem.Training.Pretraining;
 
@@ -79,6 +80,9 @@ public sealed class RelationalCorpus : IPretrainingCorpus
 
     /// <inheritdoc/>
     public IReadOnlyList<string> AnswerKindNames { get; } = Enum.GetNames<QueryKind>();
+
+    /// <inheritdoc/>
+    public string Settings => JsonSerializer.Serialize(Configuration);
 
     /// <inheritdoc/>
     public void Next(RandomStream random, CurriculumStage stage, PretrainingRow row)
