@@ -18,6 +18,9 @@ internal sealed class RunBoard(TimeProvider time)
     // Earlier than this, the rate says more about warming up than about the run.
     private static readonly TimeSpan Settled = TimeSpan.FromSeconds(2);
 
+    // A stage that an earlier invocation completed is found in the ledger in less.
+    private static readonly TimeSpan Instant = TimeSpan.FromMilliseconds(100);
+
     private readonly Dictionary<string, Stage> _stages = [];
     private readonly List<string> _running = [];
     private readonly long _began = time.GetTimestamp();
@@ -64,7 +67,9 @@ internal sealed class RunBoard(TimeProvider time)
         }
 
         stage.Completed = true;
-        return (stage.Title, stage.Advanced ? time.GetElapsedTime(stage.Started) : null);
+        TimeSpan took = time.GetElapsedTime(stage.Started);
+        stage.Worked = stage.Advanced || took > Instant;
+        return (stage.Title, stage.Worked ? took : null);
     }
 
     /// <summary>The state now.</summary>
@@ -79,7 +84,7 @@ internal sealed class RunBoard(TimeProvider time)
                 continue;
             double share = stage.Completed ? 1 : stage.Share ?? 0;
             done += weight * share;
-            if (stage.Advanced)
+            if (stage.Advanced || stage.Worked)
                 worked += weight * share;
         }
 
@@ -115,6 +120,8 @@ internal sealed class RunBoard(TimeProvider time)
         public bool Advanced { get; set; }
 
         public bool Completed { get; set; }
+
+        public bool Worked { get; set; }
 
         public double? Loss { get; set; }
 

@@ -130,6 +130,18 @@ public sealed class TerminalTests
     }
 
     [Fact]
+    public void RunBoard_StageThatReportsNoSteps_CountsAsSpeedWhenItTookTime()
+    {
+        var clock = new ManualClock();
+        var board = new RunBoard(clock);
+        board.Plan([new("a", "A", 1), new("b", "B", 3)]);
+        board.Start("a", "a", 0);
+        clock.Advance(TimeSpan.FromSeconds(10));
+        Assert.Equal(TimeSpan.FromSeconds(10), board.Complete("a").Took);
+        Assert.Equal(TimeSpan.FromSeconds(30), board.View().Left);
+    }
+
+    [Fact]
     public void RunBoard_WithoutPlanOrTotals_ClaimsNothing()
     {
         var board = new RunBoard(new ManualClock());
