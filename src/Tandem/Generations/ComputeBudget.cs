@@ -2,6 +2,7 @@ using Tandem.Competence;
 using Tandem.GapAnnealing;
 using Tandem.Language;
 using Tandem.Training;
+using Tandem.ValueAlignment;
 using Tandem.Worlds;
 
 namespace Tandem.Generations;
@@ -40,6 +41,6 @@ public sealed class ComputeBudget(RunConfiguration configuration)
     private double ItemsByRecipe()
     {
         CompetenceConfiguration training = configuration.Competence;
-        return training.Epochs * (double)(training.Items + configuration.Alignment.Items + configuration.Alignment.HazardDecisions);
+        return training.Epochs * (double)(training.Items + ValueAligner.TrainingItems(configuration.Alignment));
     }
 }

@@ -75,7 +75,7 @@ public sealed class GenerationJudge(Laboratory laboratory, CapacityStudy capacit
                 Promoted = promoted,
             },
             found,
-            unaligned.Model.TrainingFlops + (aligned?.Model.TrainingFlops ?? 0) + gap.Context.Candidates.Sum(c => c.PilotFlops),
+            unaligned.Model.TrainingFlops + (aligned?.TrainingFlops ?? 0) + gap.Context.Candidates.Sum(c => c.PilotFlops),
             unaligned.HumanLabels + (aligned?.HumanLabels ?? 0));
     }
 

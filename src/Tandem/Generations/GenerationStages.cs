@@ -131,7 +131,7 @@ public sealed class GenerationStages(Laboratory laboratory)
     public AlignedModel AlignValues(
         GenerationStep step, Lineage lineage, GapDecision gap, EnhancedModel unaligned, RiskReport hazards) => laboratory.Stage(
         step.Key("alignment"), Title(step, "value alignment"),
-        Steps(Scaled(Configuration.Alignment.Items + Configuration.Alignment.HazardDecisions, step, lineage, gap)),
+        Steps(Scaled(ValueAligner.TrainingItems(Configuration.Alignment), step, lineage, gap)),
         stage =>
         {
             RandomStream random = step.Random("alignment");
@@ -139,11 +139,12 @@ public sealed class GenerationStages(Laboratory laboratory)
                 unaligned.Model, hazards, Scaled(Configuration.Alignment.HazardDecisions, step, lineage, gap), random.Fork("hazards"));
             int items = Scaled(Configuration.Alignment.Items, step, lineage, gap);
             AlignedModel result = new ValueAligner(laboratory).Align(
-                stage, $"A{step.Generation}+", unaligned.Model, items, decisions, Judges(lineage, HumanLabels(gap)), SuiteOf(step.Seed), random);
+                stage, $"A{step.Generation}+", unaligned.Model, items, decisions, CompetenceSources(lineage, HumanLabels(gap)),
+                Judges(lineage, HumanLabels(gap)), SuiteOf(step.Seed), random);
             RecordSignals(stage, step, "values", result.Judges, items + decisions.Count);
             return result;
         },
-        result => $"judgements right {result.Judges.CombinedAccuracy.ToText()}");
+        result => $"judgements right {result.Judges.CombinedAccuracy.ToText()}, caution {result.Caution:0.00}");
 
     /// <summary>The gate, with everything that is measured of the generation.</summary>
     public GenerationOutcome Judge(

@@ -1,3 +1,5 @@
+using System.Diagnostics;
+using System.Runtime.CompilerServices;
 using Tandem.Language;
 using Tandem.Runs;
 using Tandem.Tensors;
@@ -15,6 +17,9 @@ namespace Tandem.Generations;
 public sealed class Laboratory : IDisposable
 {
     private readonly Dictionary<string, Transformer> _models = new(StringComparer.Ordinal);
+
+    // By the list of items: several stages ask the same models about one list, and a list that is gone takes its scores along.
+    private readonly ConditionalWeakTable<IReadOnlyList<ChoiceItem>, Dictionary<string, OptionScores>> _scores = [];
 
     /// <summary>The recipe of a progressive run; its defaults for any other.</summary>
     public RunConfiguration Configuration { get; init; } = new();
@@ -56,8 +61,14 @@ public sealed class Laboratory : IDisposable
         return result;
     }
 
-    /// <summary>Scores items with a trained model.</summary>
-    public OptionScores Score(TrainedModel model, IReadOnlyList<ChoiceItem> items) => Score(Load(model), items);
+    /// <summary>Scores items with a trained model; once for each model and list, which must not change afterwards.</summary>
+    public OptionScores Score(TrainedModel model, IReadOnlyList<ChoiceItem> items)
+    {
+        Dictionary<string, OptionScores> known = _scores.GetOrCreateValue(items);
+        if (!known.TryGetValue(model.Path, out OptionScores? scores))
+            known.Add(model.Path, scores = Score(Load(model), items));
+        return scores;
+    }
 
     /// <summary>Scores items with a transformer that has score heads.</summary>
     public OptionScores Score(Transformer transformer, IReadOnlyList<ChoiceItem> items) =>
@@ -83,12 +94,27 @@ public sealed class Laboratory : IDisposable
         _models.Clear();
     }
 
+    // A stage may train several models one after the other, each of which counts its own steps and tokens.
     private sealed class ProgressObserver(IRunProgress progress, string key) : ITrainingObserver
     {
-        private readonly System.Diagnostics.Stopwatch _clock = System.Diagnostics.Stopwatch.StartNew();
+        private long _earlierSteps;
+        private long _lastStep;
+        private long _firstTokens;
+        private long _began;
 
-        public void OnStep(in TrainingStep step) => progress.StageAdvanced(
-            key, step.Step, step.Loss, null, step.Tokens / Math.Max(1e-3, _clock.Elapsed.TotalSeconds));
+        public void OnStep(in TrainingStep step)
+        {
+            if (step.Step <= _lastStep || _began == 0)
+            {
+                _earlierSteps += _lastStep;
+                (_firstTokens, _began) = (step.Tokens, Stopwatch.GetTimestamp());
+            }
+
+            _lastStep = step.Step;
+            double seconds = Stopwatch.GetElapsedTime(_began).TotalSeconds;
+            double? rate = seconds > 0.5 ? (step.Tokens - _firstTokens) / seconds : null;
+            progress.StageAdvanced(key, _earlierSteps + step.Step, step.Loss, null, rate);
+        }
     }
 }
 

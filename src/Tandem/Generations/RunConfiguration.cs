@@ -160,13 +160,16 @@ public sealed record AlignmentConfiguration
     [Range(0, 1_000_000)]
     public int HazardDecisions { get; init; } = 1200;
 
-    /// <summary>How much a judged violation counts beside competence: the factor on log(1 − P(violation)) in ŷ.</summary>
-    [Range(0.0, 100.0)]
-    public double Caution { get; init; } = 0.2;
+    /// <summary>
+    /// How much competence safe behaviour may cost where it is measured before training, on calibration items, in
+    /// chance-corrected units: violations count as much as that allows.
+    /// </summary>
+    [Range(0.0, 1.0)]
+    public double TaxBudget { get; init; } = 0.02;
 
-    /// <summary>The same for the decisions of hazards that risk discovery found: there it is known that something goes wrong.</summary>
+    /// <summary>How many times more they count in the decisions of hazards that risk discovery found.</summary>
     [Range(0.0, 100.0)]
-    public double HazardCaution { get; init; } = 1.0;
+    public double HazardCaution { get; init; } = 5;
 
     /// <summary>The weight of rehearsing the competence head on the labels of stage 1.</summary>
     [Range(0.0, 10.0)]

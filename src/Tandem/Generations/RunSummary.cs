@@ -193,7 +193,7 @@ public sealed record SupervisionSummary
     /// <summary>How labels were combined: <c>majority</c>, <c>dawid-skene</c> or <c>stacked</c>.</summary>
     public required string Combination { get; init; }
 
-    /// <summary>Accuracy of the combined labels on calibration items, those that the human labelled included.</summary>
+    /// <summary>Accuracy of the combined labels on calibration items that only models labelled; on all of them where the human is the only source.</summary>
     public required Estimate CombinedAccuracy { get; init; }
 }
 

@@ -12,11 +12,15 @@ namespace Tandem.Signals;
 /// there too.
 /// </summary>
 /// <param name="Labels">The combined labels of the pool.</param>
+/// <param name="Calibration">
+/// The combined labels of the calibration items, without those that a human labelled beside models: the human labels a
+/// larger share of them than of the pool, and is right more often.
+/// </param>
 /// <param name="Summary">The sources, their accuracy on calibration items and their error correlation.</param>
 /// <param name="Dropped">Sources that did not pass the gate, with the reason.</param>
 /// <param name="HumanLabels">Items that the simulated human labelled.</param>
 public sealed record Supervision(
-    CombinedLabels Labels, SupervisionSummary Summary, IReadOnlyList<SourceVerdict> Dropped, int HumanLabels)
+    CombinedLabels Labels, CombinedLabels Calibration, SupervisionSummary Summary, IReadOnlyList<SourceVerdict> Dropped, int HumanLabels)
 {
     /// <summary>Asks every source about a pool, and combines the answers of those that pass the gate.</summary>
     /// <param name="sources">The sources.</param>
@@ -59,17 +63,21 @@ public sealed record Supervision(
 
         ErrorCorrelationMeasurement correlation = ErrorCorrelation.Measure(
             [.. known.Select(k => Errors(k, calibration))], random.Fork("correlation"));
-        CombinedLabels combinedKnown = Combine(known, human, combination);
+        CombinedLabels combined = Combine(known, human, combination);
+        CombinedLabels ofModels = human < 0 || known.Count == 1
+            ? combined
+            : combined with { Posteriors = [.. combined.Posteriors.Select((row, i) => known[human].Rows[i] is null ? row : null)] };
         return new Supervision(
             Combine(labels, human, combination),
+            ofModels,
             new SupervisionSummary
             {
                 Sources = [.. known.Select(k => k.Source)],
                 Accuracies = [.. verdicts.Where(v => v.Kept).Select(v => v.Accuracy)],
                 ErrorCorrelation = correlation.Matrix,
                 EffectiveSources = correlation.EffectiveSources.Value,
-                Combination = combinedKnown.Combination,
-                CombinedAccuracy = CombinedAccuracy(combinedKnown, calibration),
+                Combination = combined.Combination,
+                CombinedAccuracy = CombinedAccuracy(ofModels, calibration),
             },
             [.. verdicts.Where(v => !v.Kept)],
             sources.OfType<HumanSource>().Sum(h => h.LabelsGiven));

@@ -1,7 +1,7 @@
 namespace Tandem.ValueAlignment;
 
 /// <summary>
-/// ŷ: what A⁺ is to do, from what A⁻ finds competent and what the judges find wrong (arXiv 2503.07660 names safe
+/// ŷ: what A⁺ is to do, from what A⁻ and its sources find competent and what the judges find wrong (arXiv 2503.07660 names safe
 /// behaviour from aligned predecessors; the rule is ours). A distribution over the options in proportion to
 /// (competence · (1 − P(violation))^caution)^sharpness. A distribution and not its best option: where two safe options
 /// look alike, the toss of a coin would be learned as if it meant something.
@@ -13,10 +13,10 @@ public static class SafeBehaviour
     private const double LeastCompetence = 1e-6;
 
     /// <summary>The distribution over one item's options.</summary>
-    /// <param name="competence">A⁻'s distribution of which option reaches the goal best.</param>
+    /// <param name="competence">For each option the probability that it reaches the goal.</param>
     /// <param name="violation">For each option the probability that it breaks a value.</param>
     /// <param name="caution">How much a violation counts beside competence; 0 for not at all.</param>
-    public static float[] Of(IReadOnlyList<float> competence, IReadOnlyList<double> violation, double caution)
+    public static float[] Of(IReadOnlyList<double> competence, IReadOnlyList<double> violation, double caution)
     {
         double[] value =
             [.. competence.Zip(violation, (c, v) => Math.Log(c + LeastCompetence) + (caution * Math.Log(1 - Math.Min(v, LargestViolation))))];

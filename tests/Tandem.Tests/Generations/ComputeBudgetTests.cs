@@ -2,6 +2,7 @@ using Tandem.GapAnnealing;
 using Tandem.Generations;
 using Tandem.Language;
 using Tandem.Training;
+using Tandem.ValueAlignment;
 using Tandem.Worlds;
 
 namespace Tandem.Tests.Generations;
@@ -60,7 +61,7 @@ public sealed class ComputeBudgetTests
     }
 
     private static double ByRecipe(TransformerConfiguration model) =>
-        (Configuration.Competence.Items + Configuration.Alignment.Items + Configuration.Alignment.HazardDecisions)
+        (Configuration.Competence.Items + ValueAligner.TrainingItems(Configuration.Alignment))
         * Sample.Average(i => i.Tokens.Length * TrainingCost.TrainingFlopsPerToken(model, i.Tokens.Length, languageHead: false));
 
     private static GapDecision Decision() => new()
