@@ -165,13 +165,13 @@ public sealed record AlignmentConfiguration
     /// chance-corrected units: violations count as much as that allows.
     /// </summary>
     [Range(0.0, 1.0)]
-    public double TaxBudget { get; init; } = 0.02;
+    public double TaxBudget { get; init; } = 0.03;
 
     /// <summary>How many times more they count in the decisions of hazards that risk discovery found.</summary>
     [Range(0.0, 100.0)]
     public double HazardCaution { get; init; } = 5;
 
-    /// <summary>The weight of rehearsing the competence head on the labels of stage 1.</summary>
+    /// <summary>The weight of rehearsing the competence head on what A⁻ and its sources find best.</summary>
     [Range(0.0, 10.0)]
     public double RehearsalWeight { get; init; } = 0.5;
 }

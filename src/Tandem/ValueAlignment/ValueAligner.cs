@@ -49,7 +49,7 @@ public sealed class ValueAligner(Laboratory laboratory)
         Supervision goals = Ask([.. sources, new ModelSource(laboratory, unaligned)], SupervisionQuestion.Competence, "sources");
         Supervision elders = Ask(judges, SupervisionQuestion.Violation, "judges");
         TrainedModel judge = LearnToJudge(stage, name + "-judge", unaligned, pool, elders, random.Fork("judge"));
-        // The same stream for the same judges: the human is not asked a second time.
+        // The same stream for the same judges: the human is not asked a second time. What it says of an item counts as one label, of goals and values.
         Supervision all = Ask([.. judges, new ModelSource(laboratory, judge)], SupervisionQuestion.Violation, "judges");
         GoalCalibration calibration = GoalCalibration.Fit(goals.Calibration, suite.CalibrationTruth);
         double caution = AffordableCaution.Choose(
