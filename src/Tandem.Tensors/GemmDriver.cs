@@ -98,6 +98,8 @@ internal static unsafe class GemmDriver<TKernel>
                 p.M, columns, depth, a, TKernel.Rows * p.ARow, p.ARow, p.AStep, b, bStep, p.C + column, p.Ldc, addend, addendRow,
                 (byte*)b, 0);
         }
+
+        p.AddResidual(0, p.M, column, columns);
     }
 
     // A kernel writes all columns of a panel: tiles of one that is cut by the right edge of C go through a buffer.
@@ -223,6 +225,12 @@ internal static unsafe class GemmDriver<TKernel>
                     isAhead ? ahead : (byte*)b, aheadStep);
                 ahead += (lastTile - firstTile) * depth * aheadStep;
             }
+        }
+
+        if (block->Start + block->Depth == p.K)
+        {
+            int first = firstPanel * TKernel.Columns, end = Math.Min(lastPanel * TKernel.Columns, block->Columns);
+            p.AddResidual(firstRow, rows, block->Column + first, end - first);
         }
     }
 
