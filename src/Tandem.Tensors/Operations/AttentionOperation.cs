@@ -30,14 +30,14 @@ internal sealed unsafe class AttentionOperation : Operation
         _offsets = offsets;
         (_sequences, _heads, _keyValueHeads) = (sequences, heads, keyValueHeads);
         _statistics = tape.Arena.Floats((2L * q.Rows * heads) + 1);
-        Work work = NewWork();
+        Work work = NewWork(tape);
         tape.Pool.Run(sequences * keyValueHeads, &ForwardChunk, &work);
     }
 
     /// <inheritdoc/>
     public override void Backward(Tape tape)
     {
-        Work work = NewWork();
+        Work work = NewWork(tape);
         work.ResultGradient = _result.Gradient;
         if (_qNode >= 0)
         {
@@ -60,7 +60,7 @@ internal sealed unsafe class AttentionOperation : Operation
         tape.Pool.Run(_sequences * _keyValueHeads, &BackwardChunk, &work);
     }
 
-    private Work NewWork()
+    private Work NewWork(Tape tape)
     {
         int headSize = _q.Columns / _heads;
         return new Work
@@ -71,6 +71,8 @@ internal sealed unsafe class AttentionOperation : Operation
             Result = _result.Data,
             Statistics = _statistics,
             Offsets = _offsets,
+            Chunks = _sequences * _keyValueHeads,
+            Threads = tape.Pool.Threads,
             Heads = _heads,
             KeyValueHeads = _keyValueHeads,
             HeadSize = headSize,
@@ -118,12 +120,23 @@ internal sealed unsafe class AttentionOperation : Operation
             {
                 int rows = Math.Min(BlockRows, length - start);
                 int paddedRows = (rows + 3) / 4 * 4;
-                float* q = work.Q + ((long)(first + start) * qStride) + ((long)head * d);
+                long rowOffset = ((long)(first + start) * qStride) + ((long)head * d);
+                float* q = work.Q + rowOffset;
+                Ahead ahead = work.After(chunk, head, start, rows);
                 SmallProduct.Pack(q, qStride, rows, d, work.Scale, queries, paddedRows, padded);
                 for (int row = 0; row < paddedRows; row += 4)
                 {
                     int visible = Math.Min(start + row + 4, length);
                     float* tile = probabilities + ((long)row * keys);
+                    AttentionRows.Prefetch(work.Result + rowOffset + ((long)row * qStride), qStride, 4, d);
+                    AttentionRows.Prefetch(work.Q + ahead.Queries + ((long)row * qStride), qStride, 4, d);
+                    if (ahead.KeysPerTile > 0)
+                    {
+                        long key = ahead.Keys + ((long)row / 4 * ahead.KeysPerTile * kvStride);
+                        AttentionRows.Prefetch(work.K + key, kvStride, ahead.KeysPerTile, d);
+                        AttentionRows.Prefetch(work.V + key, kvStride, ahead.KeysPerTile, d);
+                    }
+
                     SmallProduct.Multiply(
                         queries + ((long)row * padded), padded, 1, keysT, keys, tile, keys, 4, RoundUp(visible), d, false);
                     AttentionRows.Softmax(tile, keys, start + row, length, RoundUp(visible), statistics);
@@ -186,6 +199,7 @@ internal sealed unsafe class AttentionOperation : Operation
                 int paddedRows = (rows + 3) / 4 * 4;
                 int blockKeys = RoundUp(Math.Min(start + paddedRows, length));
                 long rowOffset = ((long)(first + start) * qStride) + ((long)head * d);
+                Ahead ahead = work.After(chunk, head, start, rows);
                 SmallProduct.Pack(work.Q + rowOffset, qStride, rows, d, work.Scale, queries, paddedRows, padded);
                 SmallProduct.Pack(work.ResultGradient + rowOffset, qStride, rows, d, 1f, outputs, paddedRows, padded);
                 AttentionRows.Dots(work.Result + rowOffset, work.ResultGradient + rowOffset, qStride, rows, d, deltas);
@@ -194,6 +208,19 @@ internal sealed unsafe class AttentionOperation : Operation
                     int visible = Math.Min(start + row + 4, length), width = RoundUp(visible);
                     float* tile = probabilities + ((long)row * keys);
                     float* gradients = scores + ((long)row * keys);
+                    long later = ahead.Queries + ((long)row * qStride);
+                    AttentionRows.Prefetch(work.Q + later, qStride, 4, d);
+                    AttentionRows.Prefetch(work.Result + later, qStride, 4, d);
+                    AttentionRows.Prefetch(work.ResultGradient + later, qStride, 4, d);
+                    if (work.QGradient != null)
+                        AttentionRows.Prefetch(work.QGradient + rowOffset + ((long)row * qStride), qStride, 4, d);
+                    if (ahead.KeysPerTile > 0)
+                    {
+                        long key = ahead.Keys + ((long)row / 4 * ahead.KeysPerTile * kvStride);
+                        AttentionRows.Prefetch(work.K + key, kvStride, ahead.KeysPerTile, d);
+                        AttentionRows.Prefetch(work.V + key, kvStride, ahead.KeysPerTile, d);
+                    }
+
                     SmallProduct.Multiply(
                         queries + ((long)row * padded), padded, 1, keysT, keys, tile, keys, 4, width, d, false);
                     SmallProduct.Multiply(
@@ -262,6 +289,8 @@ internal sealed unsafe class AttentionOperation : Operation
         public float* KGradient;
         public float* VGradient;
         public int* Offsets;
+        public int Chunks;
+        public int Threads;
         public int Heads;
         public int KeyValueHeads;
         public int HeadSize;
@@ -270,5 +299,33 @@ internal sealed unsafe class AttentionOperation : Operation
         public bool AccumulateQ;
         public bool AccumulateK;
         public bool AccumulateV;
+
+        /// <summary>What this thread is likely to read after a block of queries: the next block of this chunk or another.</summary>
+        public readonly Ahead After(int chunk, int head, int start, int rows)
+        {
+            int sequence = chunk / KeyValueHeads, group = Heads / KeyValueHeads, stride = Heads * HeadSize;
+            long first = Offsets[sequence];
+            if (first + start + rows < Offsets[sequence + 1])
+                return new Ahead { Queries = ((first + start + rows) * stride) + (head * HeadSize) };
+            if ((head + 1) % group != 0)
+                return new Ahead { Queries = (first * stride) + ((head + 1) * HeadSize) };
+            int next = Math.Min(chunk + Threads, Chunks - 1);
+            (sequence, int keyValueHead) = (next / KeyValueHeads, next % KeyValueHeads);
+            first = Offsets[sequence];
+            return new Ahead
+            {
+                Queries = (first * stride) + (keyValueHead * group * HeadSize),
+                Keys = ((first * KeyValueHeads) + keyValueHead) * HeadSize,
+                KeysPerTile = (int)((Offsets[sequence + 1] - first + (rows / 4)) / ((rows / 4) + 1)),
+            };
+        }
+    }
+
+    /// <summary>Offsets of rows that are read soon, and how many rows of keys and values to fetch with each tile; 0 for none.</summary>
+    private struct Ahead
+    {
+        public long Queries;
+        public long Keys;
+        public int KeysPerTile;
     }
 }

@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 
 namespace Tandem.Tensors.Operations;
 
@@ -89,6 +90,22 @@ internal static unsafe class AttentionRows
         }
 
         return low + high;
+    }
+
+    /// <summary>
+    /// Fetches rows into the second-level cache. Heads lie side by side in a row, so a head's part of consecutive rows is
+    /// a pattern that the processor does not foresee. Any address may be given.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Prefetch(float* rows, nint stride, int count, int columns)
+    {
+        if (!Sse.IsSupported)
+            return;
+        for (; count > 0; count--, rows += stride)
+        {
+            for (int j = 0; j < columns; j += 16)
+                Sse.Prefetch1(rows + j);
+        }
     }
 
     // The powers of a row in place of its scores, and the sums of their 16 lanes, folded once.
