@@ -137,6 +137,8 @@ public sealed unsafe class TapeTests
         tape.Begin(recording: true);
         Tensor x = tape.Input(new float[12], 3, 4, wantsGradient: true);
         Assert.Throws<ArgumentException>(() => tape.Linear(x, w));
+        Assert.Throws<ArgumentException>(() => tape.AddLinear(x, x, w));
+        Assert.Throws<ArgumentException>(() => tape.AddLinear(x, tape.Input(new float[9], 3, 3), w));
         Assert.Throws<ArgumentException>(() => tape.RmsNorm(x, parameters["b"], 1e-6f));
         Assert.Throws<ArgumentOutOfRangeException>(() => tape.Embedding([0, 2], w));
         Assert.Throws<ArgumentOutOfRangeException>(() => tape.Embedding([-1], w));
