@@ -130,13 +130,7 @@ internal sealed unsafe class AttentionOperation : Operation
                     float* tile = probabilities + ((long)row * keys);
                     AttentionRows.Prefetch(work.Result + rowOffset + ((long)row * qStride), qStride, 4, d);
                     AttentionRows.Prefetch(work.Q + ahead.Queries + ((long)row * qStride), qStride, 4, d);
-                    if (ahead.KeysPerTile > 0)
-                    {
-                        long key = ahead.Keys + ((long)row / 4 * ahead.KeysPerTile * kvStride);
-                        AttentionRows.Prefetch(work.K + key, kvStride, ahead.KeysPerTile, d);
-                        AttentionRows.Prefetch(work.V + key, kvStride, ahead.KeysPerTile, d);
-                    }
-
+                    work.PrefetchKeys(ahead, row / 4);
                     SmallProduct.Multiply(
                         queries + ((long)row * padded), padded, 1, keysT, keys, tile, keys, 4, RoundUp(visible), d, false);
                     AttentionRows.Softmax(tile, keys, start + row, length, RoundUp(visible), statistics);
@@ -214,13 +208,7 @@ internal sealed unsafe class AttentionOperation : Operation
                     AttentionRows.Prefetch(work.ResultGradient + later, qStride, 4, d);
                     if (work.QGradient != null)
                         AttentionRows.Prefetch(work.QGradient + rowOffset + ((long)row * qStride), qStride, 4, d);
-                    if (ahead.KeysPerTile > 0)
-                    {
-                        long key = ahead.Keys + ((long)row / 4 * ahead.KeysPerTile * kvStride);
-                        AttentionRows.Prefetch(work.K + key, kvStride, ahead.KeysPerTile, d);
-                        AttentionRows.Prefetch(work.V + key, kvStride, ahead.KeysPerTile, d);
-                    }
-
+                    work.PrefetchKeys(ahead, row / 4);
                     SmallProduct.Multiply(
                         queries + ((long)row * padded), padded, 1, keysT, keys, tile, keys, 4, width, d, false);
                     SmallProduct.Multiply(
@@ -299,6 +287,15 @@ internal sealed unsafe class AttentionOperation : Operation
         public bool AccumulateQ;
         public bool AccumulateK;
         public bool AccumulateV;
+
+        /// <summary>Fetches the share of one tile of the keys and values that are read soon.</summary>
+        public readonly void PrefetchKeys(Ahead ahead, int tile)
+        {
+            int stride = KeyValueHeads * HeadSize;
+            long offset = ahead.Keys + ((long)tile * ahead.KeysPerTile * stride);
+            AttentionRows.Prefetch(K + offset, stride, ahead.KeysPerTile, HeadSize);
+            AttentionRows.Prefetch(V + offset, stride, ahead.KeysPerTile, HeadSize);
+        }
 
         /// <summary>What this thread is likely to read after a block of queries: the next block of this chunk or another.</summary>
         public readonly Ahead After(int chunk, int head, int start, int rows)
