@@ -109,11 +109,11 @@ public sealed unsafe class CachedDecoder : IDisposable
             q = _tape.Rotary(q, positions, _transformer.Rotation, configuration.Heads);
             k = _tape.Rotary(k, positions, _transformer.Rotation, configuration.KeyValueHeads);
             Tensor mixed = Attention(i, q, k, v);                                                           // [N, H·D]
-            x = _tape.Add(x, _tape.Linear(mixed, layer.Output));                                            // [N, C]
+            x = _tape.AddLinear(x, mixed, layer.Output);                                                    // [N, C]
 
             normed = _tape.RmsNorm(x, layer.PostAttentionNorm, epsilon);                                    // [N, C]
             Tensor gated = _tape.SwiGlu(_tape.Linear(normed, layer.Gate), _tape.Linear(normed, layer.Up));  // [N, I]
-            x = _tape.Add(x, _tape.Linear(gated, layer.Down));                                              // [N, C]
+            x = _tape.AddLinear(x, gated, layer.Down);                                                      // [N, C]
         }
 
         return _tape.RmsNorm(x, _transformer.FinalNorm, epsilon);                                           // [N, C]

@@ -108,11 +108,11 @@ public sealed class Transformer : IDisposable
             q = tape.Rotary(q, batch.Positions, Rotation, configuration.Heads);
             k = tape.Rotary(k, batch.Positions, Rotation, configuration.KeyValueHeads);
             Tensor mixed = tape.Attention(q, k, v, batch.Offsets, configuration.Heads, configuration.KeyValueHeads); // [N, H·D]
-            x = tape.Add(x, tape.Linear(mixed, layer.Output));                                          // [N, C]
+            x = tape.AddLinear(x, mixed, layer.Output);                                                 // [N, C]
 
             normed = tape.RmsNorm(x, layer.PostAttentionNorm, epsilon);                                 // [N, C]
             Tensor gated = tape.SwiGlu(tape.Linear(normed, layer.Gate), tape.Linear(normed, layer.Up)); // [N, I]
-            x = tape.Add(x, tape.Linear(gated, layer.Down));                                            // [N, C]
+            x = tape.AddLinear(x, gated, layer.Down);                                                   // [N, C]
         }
 
         Tensor hidden = tape.RmsNorm(x, _finalNorm, epsilon);                                           // [N, C]

@@ -1,3 +1,5 @@
+using Tandem.Tensors.Operations;
+
 namespace Tandem.Tensors;
 
 /// <summary>
@@ -58,6 +60,16 @@ public static unsafe class Gemm
     }
 
     /// <summary>
+    /// C[m, n] = residual[m, n] + A[m, k] · Bᵀ with B[n, k]: the bits of the whole product added to the residual, whose rows
+    /// are <paramref name="ldc"/> apart. Parameters as in <see cref="MultiplyNN"/>.
+    /// </summary>
+    internal static void MultiplyNTPlus(
+        int m, int n, int k, float* a, int lda, float* b, int ldb, float* residual, float* c, int ldc, WorkerPool pool)
+    {
+        Multiply(new GemmProblem(m, n, k, a, lda, 1, b, 1, ldb, c, ldc, false, null, residual), pool);
+    }
+
+    /// <summary>
     /// C[m, n] = Aᵀ · B[k, n] with A[k, m], or C += Aᵀ · B. Parameters as in <see cref="MultiplyNN"/>, with
     /// <paramref name="lda"/> at least <paramref name="m"/>.
     /// </summary>
@@ -82,6 +94,7 @@ public static unsafe class Gemm
                         row.Clear();
                     else
                         new Span<float>(problem.Bias, problem.N).CopyTo(row);
+                    problem.AddResidual(i, 1, 0, problem.N);
                 }
             }
 
@@ -99,17 +112,18 @@ public static unsafe class Gemm
 
 /// <summary>
 /// A product in strided form, which is common to all transpositions: A(i, k) at A[i·ARow + k·AStep], B(k, j) at
-/// B[k·BStep + j·BColumn], C(i, j) at C[i·Ldc + j]. Without accumulation C starts from a bias per column, if there is one.
+/// B[k·BStep + j·BColumn], C(i, j) at C[i·Ldc + j]. Without accumulation C starts from a bias per column, if there is one. A residual, in
+/// rows like those of C, is added to the finished sums.
 /// </summary>
 internal readonly unsafe struct GemmProblem(
     int m, int n, int k, float* a, nint aRow, nint aStep, float* b, nint bStep, nint bColumn, float* c, nint ldc, bool accumulate,
-    float* bias = null)
+    float* bias = null, float* residual = null)
 {
     public readonly int M = m, N = n, K = k;
     public readonly float* A = a, B = b, C = c;
     public readonly nint ARow = aRow, AStep = aStep, BStep = bStep, BColumn = bColumn, Ldc = ldc;
     public readonly bool Accumulate = accumulate;
-    public readonly float* Bias = bias;
+    public readonly float* Bias = bias, Residual = residual;
 
     /// <summary>What the sums of the chunk of k that begins at <paramref name="start"/> are added to; null for nothing.</summary>
     public float* Addend(nint row, nint column, int start, out nint addendRow)
@@ -117,5 +131,14 @@ internal readonly unsafe struct GemmProblem(
         bool toC = Accumulate || start > 0;
         addendRow = toC ? Ldc : 0;
         return toC ? C + (row * Ldc) + column : Bias == null ? null : Bias + column;
+    }
+
+    /// <summary>Adds the residual, if there is one, to finished elements of C, while they are in the cache.</summary>
+    public void AddResidual(nint row, int rows, nint column, int columns)
+    {
+        if (Residual == null)
+            return;
+        for (nint at = (row * Ldc) + column; rows > 0; rows--, at += Ldc)
+            Lanes.Copy(Residual + at, C + at, columns, accumulate: true);
     }
 }

@@ -90,21 +90,29 @@ public sealed unsafe partial class Tape : IDisposable
             throw new InvalidOperationException("This step was begun without recording; it has no backward pass.");
         Span<Node> nodes = CollectionsMarshal.AsSpan(_nodes);
         for (int i = 0; i < nodes.Length; i++)
+        {
             nodes[i].Written = nodes[i].Length < 0;
+            nodes[i].Pending = null;
+        }
+
         *loss.Gradient = scale;
         nodes[last].Written = true;
         for (int i = _records.Count - 1; i >= 0; i--)
         {
             Operation operation = _records[i];
-            if (_nodes[operation.Output].Written)
-                operation.Backward(this);
+            if (!_nodes[operation.Output].Written)
+                continue;
+            Settle(operation.Output);
+            operation.Backward(this);
         }
 
         // What the loss does not depend on has gradient zero.
         nodes = CollectionsMarshal.AsSpan(_nodes);
         for (int i = 0; i < nodes.Length; i++)
         {
-            if (!nodes[i].Written)
+            if (nodes[i].Written)
+                Settle(i);
+            else
                 NativeMemory.Clear(nodes[i].Gradient, (nuint)nodes[i].Length * sizeof(float));
         }
     }
@@ -153,10 +161,53 @@ public sealed unsafe partial class Tape : IDisposable
     /// </summary>
     internal bool Claim(int node)
     {
+        Settle(node);
         ref Node entry = ref CollectionsMarshal.AsSpan(_nodes)[node];
         bool accumulate = entry.Written;
         entry.Written = true;
         return accumulate;
+    }
+
+    /// <summary>
+    /// As <see cref="Claim(int)"/>, for passes that can add to a gradient that is elsewhere: gives what they must add to,
+    /// null for nothing.
+    /// </summary>
+    internal float* ClaimAddend(int node)
+    {
+        ref Node entry = ref CollectionsMarshal.AsSpan(_nodes)[node];
+        float* addend = entry.Pending != null ? entry.Pending : entry.Written ? entry.Gradient : null;
+        entry.Written = true;
+        entry.Pending = null;
+        return addend;
+    }
+
+    /// <summary>
+    /// Adds to the whole gradient of an input. The first contribution is not copied but remembered until it is needed, so
+    /// the memory must keep its content for the rest of the backward pass, as the gradient of a result does.
+    /// </summary>
+    internal void Contribute(int node, float* gradient, int length)
+    {
+        ref Node entry = ref CollectionsMarshal.AsSpan(_nodes)[node];
+        if (entry.Written)
+        {
+            Settle(node);
+            ScaledCopy.Run(Pool, gradient, 1f, null, entry.Gradient, length, accumulate: true);
+        }
+        else
+        {
+            entry.Written = true;
+            entry.Pending = gradient;
+        }
+    }
+
+    // Copies a contribution that was only remembered.
+    private void Settle(int node)
+    {
+        ref Node entry = ref CollectionsMarshal.AsSpan(_nodes)[node];
+        if (entry.Pending == null)
+            return;
+        Buffer.MemoryCopy(entry.Pending, entry.Gradient, entry.Length * sizeof(float), entry.Length * sizeof(float));
+        entry.Pending = null;
     }
 
     /// <summary>As <see cref="Claim"/>, for passes that write only some elements: the first clears the others.</summary>
@@ -225,5 +276,8 @@ public sealed unsafe partial class Tape : IDisposable
 
         /// <summary>Whether this backward pass has written it.</summary>
         public bool Written;
+
+        /// <summary>Where the gradient is meanwhile, if it is a contribution that has not been copied.</summary>
+        public float* Pending;
     }
 }

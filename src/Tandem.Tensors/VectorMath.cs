@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 
 namespace Tandem.Tensors;
 
@@ -24,6 +25,12 @@ public static unsafe class VectorMath
     private const float Rounder = 12582912f;
     private const int RounderBits = 0x4B400000;
 
+    // Added to the rounder, they make the low bits of the sum the exponent of 2^n · 2^33 and of 2^n / 2. They are even, so
+    // that ties round as without them.
+    private const float NonPositiveOffset = 127 + 33;
+    private const float SigmoidOffset = 127 - 1;
+    private const float SigmoidMaximum = 60f;
+
     // exp(r) = 1 + r + r² · q(r), q of degree 4: relative minimax fit on |r| ≤ ln 2 / 2, error 3.1e-9.
     private const float Q0 = 0.49999993432110135f;
     private const float Q1 = 0.1666652039900649f;
@@ -40,15 +47,7 @@ public static unsafe class VectorMath
         // The order of the operands lets NaN through.
         x = Vector256.MinNative(Vector256.Create(ExpMaximum), x);
         x = Vector256.MaxNative(Vector256.Create(ExpMinimum), x);
-        Vector256<float> rounded = Vector256.FusedMultiplyAdd(x, Vector256.Create(Log2E), Vector256.Create(Rounder));
-        Vector256<float> n = rounded - Vector256.Create(Rounder);
-        Vector256<float> r = Vector256.FusedMultiplyAdd(n, Vector256.Create(-Ln2High), x);
-        r = Vector256.FusedMultiplyAdd(n, Vector256.Create(-Ln2Low), r);
-        Vector256<float> q = Vector256.FusedMultiplyAdd(Vector256.Create(Q4), r, Vector256.Create(Q3));
-        q = Vector256.FusedMultiplyAdd(q, r, Vector256.Create(Q2));
-        q = Vector256.FusedMultiplyAdd(q, r, Vector256.Create(Q1));
-        q = Vector256.FusedMultiplyAdd(q, r, Vector256.Create(Q0));
-        Vector256<float> power = Vector256.FusedMultiplyAdd(q, r * r, r) + Vector256<float>.One;
+        Vector256<float> power = PowerOfRemainder(x, Rounder, out Vector256<float> rounded);
 
         // 2^n in two factors, since n reaches from −152 to 128.
         Vector256<int> exponent = rounded.AsInt32() - Vector256.Create(RounderBits);
@@ -57,6 +56,35 @@ public static unsafe class VectorMath
         Vector256<float> scale1 = Vector256.ShiftLeft(half + bias, 23).AsSingle();
         Vector256<float> scale2 = Vector256.ShiftLeft(exponent - half + bias, 23).AsSingle();
         return power * scale1 * scale2;
+    }
+
+    /// <summary>
+    /// The bits of <see cref="Exp(Vector256{float})"/> of exponents that are not positive, as those of a softmax, in two
+    /// thirds of the instructions.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static Vector256<float> ExpOfNonPositive(Vector256<float> x)
+    {
+        x = Vector256.MaxNative(Vector256.Create(ExpMinimum), x);
+        Vector256<float> power = PowerOfRemainder(x, Rounder + NonPositiveOffset, out Vector256<float> rounded);
+
+        // 2^n · 2^33 is a normal number for every n here: only the last product rounds.
+        return power * Vector256.ShiftLeft(rounded.AsInt32(), 23).AsSingle() * Vector256.Create(1f / (1L << 33));
+    }
+
+    // exp(r) of x = n · ln 2 + r. The low bits of rounded hold n plus what the rounder exceeds Rounder by.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<float> PowerOfRemainder(Vector256<float> x, float rounder, out Vector256<float> rounded)
+    {
+        rounded = Vector256.FusedMultiplyAdd(x, Vector256.Create(Log2E), Vector256.Create(rounder));
+        Vector256<float> n = rounded - Vector256.Create(rounder);
+        Vector256<float> r = Vector256.FusedMultiplyAdd(n, Vector256.Create(-Ln2High), x);
+        r = Vector256.FusedMultiplyAdd(n, Vector256.Create(-Ln2Low), r);
+        Vector256<float> q = Vector256.FusedMultiplyAdd(Vector256.Create(Q4), r, Vector256.Create(Q3));
+        q = Vector256.FusedMultiplyAdd(q, r, Vector256.Create(Q2));
+        q = Vector256.FusedMultiplyAdd(q, r, Vector256.Create(Q1));
+        q = Vector256.FusedMultiplyAdd(q, r, Vector256.Create(Q0));
+        return Vector256.FusedMultiplyAdd(q, r * r, r) + Vector256<float>.One;
     }
 
     /// <summary>The twin of <see cref="Exp(Vector256{float})"/> for one number.</summary>
@@ -85,8 +113,17 @@ public static unsafe class VectorMath
     /// NaN for NaN. silu(x) = x · Sigmoid(x).
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<float> Sigmoid(Vector256<float> x) =>
-        Vector256<float>.One / (Vector256<float>.One + Exp(-x));
+    public static Vector256<float> Sigmoid(Vector256<float> x)
+    {
+        // From 18 on, 1 + e⁻ˣ is 1 whatever e⁻ˣ is. The order of the operands lets NaN through.
+        x = Vector256.MinNative(Vector256.Create(ExpMaximum), -x);
+        x = Vector256.MaxNative(Vector256.Create(-SigmoidMaximum), x);
+        Vector256<float> power = PowerOfRemainder(x, Rounder + SigmoidOffset, out Vector256<float> rounded);
+
+        // 2^n / 2 is a normal number for every n here, and e⁻ˣ is exactly twice its product with the power.
+        Vector256<float> half = power * Vector256.ShiftLeft(rounded.AsInt32(), 23).AsSingle();
+        return Vector256<float>.One / Vector256.FusedMultiplyAdd(half, Vector256.Create(2f), Vector256<float>.One);
+    }
 
     /// <summary>The twin of <see cref="Sigmoid(Vector256{float})"/> for one number.</summary>
     public static float Sigmoid(float x) => 1f / (1f + Exp(-x));
@@ -233,6 +270,24 @@ public static unsafe class VectorMath
         Vector256<float> eight = low + high;
         Vector128<float> four = eight.GetLower() + eight.GetUpper();
         return four[0] + four[2] + (four[1] + four[3]);
+    }
+
+    /// <summary><see cref="SumLanes(Vector256{float}, Vector256{float})"/> of four rows, given low + high of each.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static Vector128<float> SumLanes(
+        Vector256<float> row0, Vector256<float> row1, Vector256<float> row2, Vector256<float> row3)
+    {
+        Vector128<float> a = row0.GetLower() + row0.GetUpper(), b = row1.GetLower() + row1.GetUpper();
+        Vector128<float> c = row2.GetLower() + row2.GetUpper(), d = row3.GetLower() + row3.GetUpper();
+        if (!Sse.IsSupported)
+        {
+            return Vector128.Create(
+                a[0] + a[2] + (a[1] + a[3]), b[0] + b[2] + (b[1] + b[3]), c[0] + c[2] + (c[1] + c[3]), d[0] + d[2] + (d[1] + d[3]));
+        }
+
+        Vector128<float> first = Sse.UnpackLow(a, b) + Sse.UnpackHigh(a, b);  // a0 + a2, b0 + b2, a1 + a3, b1 + b3
+        Vector128<float> second = Sse.UnpackLow(c, d) + Sse.UnpackHigh(c, d);
+        return Sse.MoveLowToHigh(first, second) + Sse.MoveHighToLow(second, first);
     }
 
     private static void CopyPadded(float* from, int count, float padding, float* to)

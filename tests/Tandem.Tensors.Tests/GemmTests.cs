@@ -73,6 +73,42 @@ public sealed unsafe class GemmTests
         AssertSameBits(expected, actual, $"{m}×{n}×{k} with bias");
     }
 
+    [Theory]
+    [InlineData(1, 33, 300)]
+    [InlineData(70, 50, 30)]
+    [InlineData(200, 16, 520)]
+    [InlineData(230, 520, 600)]
+    [InlineData(5, 7, 0)]
+    public void MultiplyNTPlus_EveryPathAndThreadCount_EqualsAddingTheProductToTheResidualBitForBit(int m, int n, int k)
+    {
+        var random = new RandomStream(4);
+        float[] a = Fill(random, (m * k) + 1), b = Fill(random, (n * k) + 1), residual = Fill(random, m * n);
+        float[] expected = new float[m * n], actual = Fill(random, m * n);
+        fixed (float* pa = a, pb = b, pResidual = residual, pExpected = expected, pActual = actual)
+        {
+            GemmReference.Multiply(new GemmProblem(m, n, k, pa, k, 1, pb, 1, k, pExpected, n, accumulate: false));
+            for (int i = 0; i < expected.Length; i++)
+                expected[i] += residual[i];
+            try
+            {
+                foreach (VectorPath path in Enum.GetValues<VectorPath>())
+                {
+                    InstructionSet.Force(path);
+                    foreach (int threads in new[] { 1, 2, 3 })
+                    {
+                        using var pool = new WorkerPool(threads);
+                        Gemm.MultiplyNTPlus(m, n, k, pa, k, pb, k, pResidual, pActual, n, pool);
+                        AssertSameBits(expected, actual, $"{m}×{n}×{k} plus residual, {path}, {threads} threads");
+                    }
+                }
+            }
+            finally
+            {
+                InstructionSet.Force(null);
+            }
+        }
+    }
+
     [Fact]
     public void Multiply_DepthZeroWithoutAccumulate_ClearsAndWithAccumulateKeeps()
     {

@@ -50,7 +50,7 @@ internal sealed class LargeStep(int threads)
         Tensor q = tape.Rotary(tape.Linear(normed, p["q"], p["q.bias"]), s_positions, s_table, Heads);
         Tensor k = tape.Rotary(tape.Linear(normed, p["k"]), s_positions, s_table, KeyValueHeads);
         Tensor attended = tape.Attention(q, k, tape.Linear(normed, p["v"]), s_offsets, Heads, KeyValueHeads);
-        x = tape.Add(x, tape.Linear(attended, p["o"]));
+        x = tape.AddLinear(x, attended, p["o"]);
         normed = tape.RmsNorm(x, p["norm"], 1e-6f);
         Tensor inner = tape.SwiGlu(tape.Linear(normed, p["gate"]), tape.Linear(normed, p["up"]));
         x = tape.Add(x, tape.Linear(inner, p["down"]));

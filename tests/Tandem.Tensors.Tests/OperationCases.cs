@@ -13,7 +13,7 @@ internal static class OperationCases
 
     private static IEnumerable<OperationCase> Build() =>
     [
-        .. Embeddings(), .. Norms(), .. Linears(), .. Rotaries(), .. Attentions(), .. Elementwise(), .. Losses(),
+        .. Embeddings(), .. Norms(), .. Linears(), .. Residuals(), .. Rotaries(), .. Attentions(), .. Elementwise(), .. Losses(),
     ];
 
     private static IEnumerable<OperationCase> Embeddings()
@@ -51,6 +51,39 @@ internal static class OperationCases
                 (tape, x, p) => tape.Linear(x[0], p[0], p[1]),
                 v => OperationReferences.Linear(v[0], v[1], v[2], inputs, outputs));
         }
+    }
+
+    private static IEnumerable<OperationCase> Residuals()
+    {
+        foreach (var (rows, inputs, outputs) in new[] { (1, 1, 1), (3, 7, 5), (9, 16, 12), (0, 4, 3) })
+        {
+            yield return new(
+                $"AddLinear {rows}x{inputs} to {outputs}", [(rows, outputs), (rows, inputs)], [(outputs, inputs)],
+                (tape, x, p) => tape.AddLinear(x[0], x[1], p[0]),
+                v => Sum(v[0], OperationReferences.Linear(v[1], v[2], null, inputs, outputs)));
+            yield return new(
+                $"AddLinear of itself {rows}x{outputs}", [(rows, outputs)], [(outputs, outputs)],
+                (tape, x, p) => tape.AddLinear(x[0], x[0], p[0]),
+                v => Sum(v[0], OperationReferences.Linear(v[0], v[1], null, outputs, outputs)));
+            yield return new(
+                $"AddLinear after a norm {rows}x{outputs}", [(rows, outputs)], [(1, outputs), (outputs, outputs)],
+                (tape, x, p) => tape.AddLinear(x[0], tape.RmsNorm(x[0], p[0], 1e-3f), p[1]),
+                v => Sum(v[0], OperationReferences.Linear(OperationReferences.RmsNorm(v[0], v[1], 1e-3f), v[2], null, outputs, outputs)));
+            yield return new(
+                $"AddLinear of one residual twice {rows}x{inputs} to {outputs}", [(rows, outputs), (rows, inputs)], [(outputs, inputs)],
+                (tape, x, p) => tape.AddLinear(tape.AddLinear(x[0], x[1], p[0]), tape.Scale(x[1], 2f), p[0]),
+                v => Sum(v[0], OperationReferences.Linear([.. v[1].Select(e => 3 * e)], v[2], null, inputs, outputs)));
+            yield return new(
+                $"AddLinear of shared residuals {rows}x{inputs} to {outputs}", [(rows, outputs), (rows, inputs)], [(outputs, inputs)],
+                (tape, x, p) =>
+                {
+                    Tensor scaled = tape.Scale(x[0], 2f);
+                    return tape.Add(tape.AddLinear(scaled, x[1], p[0]), tape.AddLinear(scaled, x[1], p[0]));
+                },
+                v => [.. Sum([.. v[0].Select(e => 2 * e)], OperationReferences.Linear(v[1], v[2], null, inputs, outputs)).Select(e => 2 * e)]);
+        }
+
+        static double[] Sum(double[] a, double[] b) => [.. a.Zip(b, (x, y) => x + y)];
     }
 
     private static IEnumerable<OperationCase> Rotaries()

@@ -59,6 +59,46 @@ public sealed unsafe class TapeTests
     }
 
     [Fact]
+    public void AddLinear_InPlaceOfLinearAndAdd_GivesTheSameBits()
+    {
+        const int rows = 300, width = 48, inner = 270;
+        using var pool = new WorkerPool(2);
+        using var tape = new Tape(pool);
+        using var parameters = new ParameterSet([new("norm", 1, width, true), new("in", inner, width), new("out", width, inner)]);
+        var random = new RandomStream(9);
+        foreach (Parameter parameter in parameters.All)
+        {
+            foreach (ref float value in parameter.Tensor.Values)
+                value = (float)random.NextGaussian();
+        }
+
+        float[] input = [.. Enumerable.Range(0, rows * width).Select(_ => (float)random.NextGaussian())];
+        float[][] fused = Run(true), separate = Run(false);
+        for (int part = 0; part < fused.Length; part++)
+            Assert.Equal(separate[part].Select(BitConverter.SingleToInt32Bits), fused[part].Select(BitConverter.SingleToInt32Bits));
+
+        float[][] Run(bool fuse)
+        {
+            tape.Begin(recording: true);
+            Tensor x = tape.Input(input, rows, width, wantsGradient: true), first = x;
+            for (int layer = 0; layer < 2; layer++)
+            {
+                Tensor y = tape.Linear(tape.RmsNorm(x, parameters["norm"], 1e-5f), parameters["in"]);
+                x = fuse ? tape.AddLinear(x, y, parameters["out"]) : tape.Add(x, tape.Linear(y, parameters["out"]));
+            }
+
+            int[] targets = [.. Enumerable.Range(0, rows).Select(i => i % width)];
+            parameters.ZeroGradients();
+            tape.Backward(tape.TokenCrossEntropy(x, targets, default, rows));
+            return
+            [
+                x.Values.ToArray(), x.Gradients.ToArray(), first.Gradients.ToArray(),
+                .. parameters.All.Select(p => p.Tensor.Gradients.ToArray()),
+            ];
+        }
+    }
+
+    [Fact]
     public void Backward_OfFrozenParameters_LeavesTheirGradientsAlone()
     {
         using var pool = new WorkerPool(1);
@@ -97,6 +137,8 @@ public sealed unsafe class TapeTests
         tape.Begin(recording: true);
         Tensor x = tape.Input(new float[12], 3, 4, wantsGradient: true);
         Assert.Throws<ArgumentException>(() => tape.Linear(x, w));
+        Assert.Throws<ArgumentException>(() => tape.AddLinear(x, x, w));
+        Assert.Throws<ArgumentException>(() => tape.AddLinear(x, tape.Input(new float[9], 3, 3), w));
         Assert.Throws<ArgumentException>(() => tape.RmsNorm(x, parameters["b"], 1e-6f));
         Assert.Throws<ArgumentOutOfRangeException>(() => tape.Embedding([0, 2], w));
         Assert.Throws<ArgumentOutOfRangeException>(() => tape.Embedding([-1], w));

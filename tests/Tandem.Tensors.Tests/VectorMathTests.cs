@@ -1,4 +1,5 @@
 using System.Runtime.Intrinsics;
+using Tandem.Tensors.Operations;
 
 namespace Tandem.Tensors.Tests;
 
@@ -49,6 +50,79 @@ public sealed unsafe class VectorMathTests
                 AssertSame(VectorMath.Exp(x[lane]), exp[lane]);
                 AssertSame(VectorMath.Sigmoid(x[lane]), sigmoid[lane]);
             }
+        }
+    }
+
+    [Fact]
+    public void Sigmoid_FloatsOverTheWholeRange_EqualsScalarTwinBitForBit()
+    {
+        for (long bits = 0; bits < 0x7F800008; bits += 9973)
+        {
+            float x = BitConverter.Int32BitsToSingle((int)bits);
+            AssertSame(VectorMath.Sigmoid(x), VectorMath.Sigmoid(Vector256.Create(x))[0]);
+            AssertSame(VectorMath.Sigmoid(-x), VectorMath.Sigmoid(Vector256.Create(-x))[0]);
+        }
+    }
+
+    [Fact]
+    public void ExpOfNonPositive_FloatsOverTheWholeRange_EqualsScalarExpBitForBit()
+    {
+        for (long bits = 0; bits < 0x7F800000; bits += 4999)
+        {
+            float x = -BitConverter.Int32BitsToSingle((int)bits);
+            AssertSame(VectorMath.Exp(x), VectorMath.ExpOfNonPositive(Vector256.Create(x))[0]);
+        }
+
+        for (float x = -80f; x > -110f; x -= 0.0007f)
+            AssertSame(VectorMath.Exp(x), VectorMath.ExpOfNonPositive(Vector256.Create(x))[0]);
+        foreach (float x in new[] { 0f, -0f, float.NegativeInfinity, float.NaN })
+            AssertSame(VectorMath.Exp(x), VectorMath.ExpOfNonPositive(Vector256.Create(x))[0]);
+    }
+
+    [Fact]
+    public void FourRows_SumLanesAndLargest_EqualEachRowsBitForBit()
+    {
+        var random = new RandomStream(11);
+        for (int trial = 0; trial < 1000; trial++)
+        {
+            var low = new Vector256<float>[4];
+            var high = new Vector256<float>[4];
+            for (int row = 0; row < 4; row++)
+            {
+                for (int lane = 0; lane < 8; lane++)
+                {
+                    low[row] = low[row].WithElement(lane, (float)random.NextGaussian());
+                    high[row] = high[row].WithElement(lane, (float)random.NextGaussian());
+                }
+            }
+
+            Vector128<float> sums = VectorMath.SumLanes(low[0] + high[0], low[1] + high[1], low[2] + high[2], low[3] + high[3]);
+            Vector128<float> largest = Lanes.Largest(low[0], low[1], low[2], low[3]);
+            for (int row = 0; row < 4; row++)
+            {
+                AssertSame(VectorMath.SumLanes(low[row], high[row]), sums[row]);
+                AssertSame(Lanes.Largest(low[row]), largest[row]);
+            }
+        }
+    }
+
+    [Theory]
+    [InlineData(1, 16)]
+    [InlineData(7, 32)]
+    [InlineData(8, 80)]
+    [InlineData(6, 24)]
+    public unsafe void AttentionRowsDots_OfStridedRows_EqualDotBitForBit(int rows, int columns)
+    {
+        int stride = columns + 3;
+        var random = new RandomStream(13);
+        float[] x = new float[rows * stride], y = new float[rows * stride], found = new float[rows];
+        for (int i = 0; i < x.Length; i++)
+            (x[i], y[i]) = ((float)random.NextGaussian(), (float)random.NextGaussian());
+        fixed (float* px = x, py = y, pFound = found)
+        {
+            AttentionRows.Dots(px, py, stride, rows, columns, pFound);
+            for (int i = 0; i < rows; i++)
+                AssertSame(VectorMath.Dot(px + (i * stride), py + (i * stride), columns), found[i]);
         }
     }
 

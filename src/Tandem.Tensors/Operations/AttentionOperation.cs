@@ -30,14 +30,14 @@ internal sealed unsafe class AttentionOperation : Operation
         _offsets = offsets;
         (_sequences, _heads, _keyValueHeads) = (sequences, heads, keyValueHeads);
         _statistics = tape.Arena.Floats((2L * q.Rows * heads) + 1);
-        Work work = NewWork();
+        Work work = NewWork(tape);
         tape.Pool.Run(sequences * keyValueHeads, &ForwardChunk, &work);
     }
 
     /// <inheritdoc/>
     public override void Backward(Tape tape)
     {
-        Work work = NewWork();
+        Work work = NewWork(tape);
         work.ResultGradient = _result.Gradient;
         if (_qNode >= 0)
         {
@@ -60,7 +60,7 @@ internal sealed unsafe class AttentionOperation : Operation
         tape.Pool.Run(_sequences * _keyValueHeads, &BackwardChunk, &work);
     }
 
-    private Work NewWork()
+    private Work NewWork(Tape tape)
     {
         int headSize = _q.Columns / _heads;
         return new Work
@@ -71,6 +71,8 @@ internal sealed unsafe class AttentionOperation : Operation
             Result = _result.Data,
             Statistics = _statistics,
             Offsets = _offsets,
+            Chunks = _sequences * _keyValueHeads,
+            Threads = tape.Pool.Threads,
             Heads = _heads,
             KeyValueHeads = _keyValueHeads,
             HeadSize = headSize,
@@ -118,15 +120,20 @@ internal sealed unsafe class AttentionOperation : Operation
             {
                 int rows = Math.Min(BlockRows, length - start);
                 int paddedRows = (rows + 3) / 4 * 4;
-                float* q = work.Q + ((long)(first + start) * qStride) + ((long)head * d);
+                long rowOffset = ((long)(first + start) * qStride) + ((long)head * d);
+                float* q = work.Q + rowOffset;
+                Ahead ahead = work.After(chunk, head, start, rows);
                 SmallProduct.Pack(q, qStride, rows, d, work.Scale, queries, paddedRows, padded);
                 for (int row = 0; row < paddedRows; row += 4)
                 {
                     int visible = Math.Min(start + row + 4, length);
                     float* tile = probabilities + ((long)row * keys);
+                    AttentionRows.Prefetch(work.Result + rowOffset + ((long)row * qStride), qStride, 4, d);
+                    AttentionRows.Prefetch(work.Q + ahead.Queries + ((long)row * qStride), qStride, 4, d);
+                    work.PrefetchKeys(ahead, row / 4);
                     SmallProduct.Multiply(
                         queries + ((long)row * padded), padded, 1, keysT, keys, tile, keys, 4, RoundUp(visible), d, false);
-                    Softmax(tile, keys, start + row, length, RoundUp(visible), statistics);
+                    AttentionRows.Softmax(tile, keys, start + row, length, RoundUp(visible), statistics);
                     float* output = outputs + ((long)row * padded);
                     SmallProduct.Multiply(tile, keys, 1, values, padded, output, padded, 4, padded, visible, false);
                     for (int r = 0; r < 4 && row + r < rows; r++)
@@ -141,68 +148,6 @@ internal sealed unsafe class AttentionOperation : Operation
                 }
             }
         }
-    }
-
-    /// <summary>
-    /// Replaces four rows of scores by exp(score - largest), and by 0 for keys after the row's own, which is
-    /// <paramref name="own"/> for the first row; gives each row's largest score and 1 / Σ exp(score - largest).
-    /// </summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Softmax(float* scores, int stride, int own, int length, int width, float* statistics)
-    {
-        float* s0 = scores;
-        float* s1 = s0 + stride;
-        float* s2 = s1 + stride;
-        float* s3 = s2 + stride;
-        for (int r = 0; r < 4; r++)
-            Mask(scores + (r * stride), Math.Min(own + r + 1, length), width);
-        Vector256<float> m0 = Vector256.Create(float.NegativeInfinity), m1 = m0, m2 = m0, m3 = m0;
-        for (int j = 0; j < width; j += 8)
-        {
-            m0 = Vector256.MaxNative(m0, Vector256.Load(s0 + j));
-            m1 = Vector256.MaxNative(m1, Vector256.Load(s1 + j));
-            m2 = Vector256.MaxNative(m2, Vector256.Load(s2 + j));
-            m3 = Vector256.MaxNative(m3, Vector256.Load(s3 + j));
-        }
-
-        (statistics[0], statistics[2]) = (Lanes.Largest(m0), Lanes.Largest(m1));
-        (statistics[4], statistics[6]) = (Lanes.Largest(m2), Lanes.Largest(m3));
-        for (int r = 0; r < 4; r++)
-        {
-            float* row = scores + (r * stride);
-            Vector256<float> shift = Vector256.Create(statistics[2 * r]);
-            Vector256<float> low = Vector256<float>.Zero, high = Vector256<float>.Zero;
-            for (int j = 0; j < width; j += 16)
-            {
-                Vector256<float> first = VectorMath.Exp(Vector256.Load(row + j) - shift);
-                Vector256<float> second = VectorMath.Exp(Vector256.Load(row + j + 8) - shift);
-                Vector256.Store(first, row + j);
-                Vector256.Store(second, row + j + 8);
-                low += first;
-                high += second;
-            }
-
-            statistics[(2 * r) + 1] = 1f / VectorMath.SumLanes(low, high);
-        }
-    }
-
-    /// <summary>
-    /// Sets the scores from <paramref name="visible"/> to <paramref name="width"/>, fewer than 16, to -∞: by whole vectors,
-    /// since the wide loads that follow would wait for narrow stores.
-    /// </summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Mask(float* scores, int visible, int width)
-    {
-        float* last = scores + width - 16;
-        Vector256<int> limit = Vector256.Create(visible - width + 16);
-        Vector256<float> masked = Vector256.Create(float.NegativeInfinity);
-        Vector256<int> columns = Vector256<int>.Indices;
-        Vector256<float> low = Vector256.ConditionalSelect(
-            Vector256.LessThan(columns, limit).AsSingle(), Vector256.Load(last), masked);
-        Vector256<float> high = Vector256.ConditionalSelect(
-            Vector256.LessThan(columns + Vector256.Create(8), limit).AsSingle(), Vector256.Load(last + 8), masked);
-        Vector256.Store(low, last);
-        Vector256.Store(high, last + 8);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
@@ -230,6 +175,7 @@ internal sealed unsafe class AttentionOperation : Operation
         float* queries = scores + square;          // [blockRows, padded], scaled
         float* outputs = queries + block;          // [blockRows, padded]: gradients of the outputs
         float* queryGradients = outputs + block;   // [blockRows, padded]
+        float* deltas = stackalloc float[BlockRows]; // Σ output·gradient of each row
 
         long keyOffset = ((long)first * kvStride) + ((long)keyValueHead * d);
         GemmPacking.PackPanel(work.K + keyOffset, 1, kvStride, d, length, keys, keysT);
@@ -247,13 +193,22 @@ internal sealed unsafe class AttentionOperation : Operation
                 int paddedRows = (rows + 3) / 4 * 4;
                 int blockKeys = RoundUp(Math.Min(start + paddedRows, length));
                 long rowOffset = ((long)(first + start) * qStride) + ((long)head * d);
+                Ahead ahead = work.After(chunk, head, start, rows);
                 SmallProduct.Pack(work.Q + rowOffset, qStride, rows, d, work.Scale, queries, paddedRows, padded);
                 SmallProduct.Pack(work.ResultGradient + rowOffset, qStride, rows, d, 1f, outputs, paddedRows, padded);
+                AttentionRows.Dots(work.Result + rowOffset, work.ResultGradient + rowOffset, qStride, rows, d, deltas);
                 for (int row = 0; row < paddedRows; row += 4)
                 {
                     int visible = Math.Min(start + row + 4, length), width = RoundUp(visible);
                     float* tile = probabilities + ((long)row * keys);
                     float* gradients = scores + ((long)row * keys);
+                    long later = ahead.Queries + ((long)row * qStride);
+                    AttentionRows.Prefetch(work.Q + later, qStride, 4, d);
+                    AttentionRows.Prefetch(work.Result + later, qStride, 4, d);
+                    AttentionRows.Prefetch(work.ResultGradient + later, qStride, 4, d);
+                    if (work.QGradient != null)
+                        AttentionRows.Prefetch(work.QGradient + rowOffset + ((long)row * qStride), qStride, 4, d);
+                    work.PrefetchKeys(ahead, row / 4);
                     SmallProduct.Multiply(
                         queries + ((long)row * padded), padded, 1, keysT, keys, tile, keys, 4, width, d, false);
                     SmallProduct.Multiply(
@@ -270,10 +225,8 @@ internal sealed unsafe class AttentionOperation : Operation
                             continue;
                         }
 
-                        long outputOffset = rowOffset + ((long)i * qStride);
-                        float delta = VectorMath.Dot(work.Result + outputOffset, work.ResultGradient + outputOffset, d);
                         float* kept = work.Statistics + ((((long)(first + start + i) * work.Heads) + head) * 2);
-                        ScoreGradients(p, g, Math.Min(start + i + 1, length), width, kept[0], kept[1], delta);
+                        AttentionRows.ScoreGradients(p, g, Math.Min(start + i + 1, length), width, kept[0], kept[1], deltas[i]);
                     }
 
                     // dQ of these rows = dS·K
@@ -312,22 +265,6 @@ internal sealed unsafe class AttentionOperation : Operation
             SmallProduct.Unpack(valueGradients, padded, length, d, 1f, work.VGradient + keyOffset, kvStride, work.AccumulateV);
     }
 
-    /// <summary>
-    /// p = exp(score - largest)·inverse and g = p·(g - delta) for the visible keys, both 0 for the rest up to <paramref name="width"/>.
-    /// </summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
-    private static void ScoreGradients(float* p, float* g, int visible, int width, float largest, float inverse, float delta)
-    {
-        Mask(p, visible, width);
-        Vector256<float> shift = Vector256.Create(largest), scale = Vector256.Create(inverse), center = Vector256.Create(delta);
-        for (int column = 0; column < width; column += 8)
-        {
-            Vector256<float> probability = VectorMath.Exp(Vector256.Load(p + column) - shift) * scale;
-            Vector256.Store(probability, p + column);
-            Vector256.Store(probability * (Vector256.Load(g + column) - center), g + column);
-        }
-    }
-
     private struct Work
     {
         public float* Q;
@@ -340,6 +277,8 @@ internal sealed unsafe class AttentionOperation : Operation
         public float* KGradient;
         public float* VGradient;
         public int* Offsets;
+        public int Chunks;
+        public int Threads;
         public int Heads;
         public int KeyValueHeads;
         public int HeadSize;
@@ -348,5 +287,42 @@ internal sealed unsafe class AttentionOperation : Operation
         public bool AccumulateQ;
         public bool AccumulateK;
         public bool AccumulateV;
+
+        /// <summary>Fetches the share of one tile of the keys and values that are read soon.</summary>
+        public readonly void PrefetchKeys(Ahead ahead, int tile)
+        {
+            int stride = KeyValueHeads * HeadSize;
+            long offset = ahead.Keys + ((long)tile * ahead.KeysPerTile * stride);
+            AttentionRows.Prefetch(K + offset, stride, ahead.KeysPerTile, HeadSize);
+            AttentionRows.Prefetch(V + offset, stride, ahead.KeysPerTile, HeadSize);
+        }
+
+        /// <summary>What this thread is likely to read after a block of queries: the next block of this chunk or another.</summary>
+        public readonly Ahead After(int chunk, int head, int start, int rows)
+        {
+            int sequence = chunk / KeyValueHeads, group = Heads / KeyValueHeads, stride = Heads * HeadSize;
+            long first = Offsets[sequence];
+            if (first + start + rows < Offsets[sequence + 1])
+                return new Ahead { Queries = ((first + start + rows) * stride) + (head * HeadSize) };
+            if ((head + 1) % group != 0)
+                return new Ahead { Queries = (first * stride) + ((head + 1) * HeadSize) };
+            int next = Math.Min(chunk + Threads, Chunks - 1);
+            (sequence, int keyValueHead) = (next / KeyValueHeads, next % KeyValueHeads);
+            first = Offsets[sequence];
+            return new Ahead
+            {
+                Queries = (first * stride) + (keyValueHead * group * HeadSize),
+                Keys = ((first * KeyValueHeads) + keyValueHead) * HeadSize,
+                KeysPerTile = (int)((Offsets[sequence + 1] - first + (rows / 4)) / ((rows / 4) + 1)),
+            };
+        }
+    }
+
+    /// <summary>Offsets of rows that are read soon, and how many rows of keys and values to fetch with each tile; 0 for none.</summary>
+    private struct Ahead
+    {
+        public long Queries;
+        public long Keys;
+        public int KeysPerTile;
     }
 }

@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 
 namespace Tandem.Tensors.Operations;
 
@@ -16,6 +17,20 @@ internal static unsafe class Lanes
     {
         Vector128<float> four = Vector128.MaxNative(values.GetLower(), values.GetUpper());
         return MathF.Max(MathF.Max(four[0], four[2]), MathF.Max(four[1], four[3]));
+    }
+
+    /// <summary>The largest of 8 lanes of each of four rows. Of zeros of both signs, and with NaN, any may be taken.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<float> Largest(
+        Vector256<float> row0, Vector256<float> row1, Vector256<float> row2, Vector256<float> row3)
+    {
+        if (!Sse.IsSupported)
+            return Vector128.Create(Largest(row0), Largest(row1), Largest(row2), Largest(row3));
+        Vector128<float> a = Sse.Max(row0.GetLower(), row0.GetUpper()), b = Sse.Max(row1.GetLower(), row1.GetUpper());
+        Vector128<float> c = Sse.Max(row2.GetLower(), row2.GetUpper()), d = Sse.Max(row3.GetLower(), row3.GetUpper());
+        Vector128<float> first = Sse.Max(Sse.UnpackLow(a, b), Sse.UnpackHigh(a, b)); // a, b of 0 and 2, then of 1 and 3
+        Vector128<float> second = Sse.Max(Sse.UnpackLow(c, d), Sse.UnpackHigh(c, d));
+        return Sse.Max(Sse.MoveLowToHigh(first, second), Sse.MoveHighToLow(second, first));
     }
 
     /// <summary>The first <paramref name="count"/> (0 to 8) of eight floats, the others set to <paramref name="fill"/>.</summary>

@@ -33,7 +33,7 @@ internal sealed unsafe class RmsNormOperation : Operation
         work.OutputGradient = _result.Gradient;
         if (_xNode >= 0)
         {
-            work.Accumulate = tape.Claim(_xNode);
+            work.Addend = tape.ClaimAddend(_xNode);
             work.InputGradient = _x.Gradient;
         }
 
@@ -100,19 +100,19 @@ internal sealed unsafe class RmsNormOperation : Operation
             float* dx = work.InputGradient + ((long)i * columns);
             float common = -(s * s * s * (sum / columns));
             Vector256<float> wide = Vector256.Create(s), wideCommon = Vector256.Create(common);
-            bool accumulate = work.Accumulate;
+            float* addend = work.Addend == null ? null : work.Addend + ((long)i * columns);
             int j = 0;
             for (; j + 8 <= columns; j += 8)
             {
                 Vector256<float> value = Vector256.FusedMultiplyAdd(
                     Vector256.Load(x + j), wideCommon, Vector256.Load(dy + j) * Vector256.Load(weight + j) * wide);
-                Vector256.Store(accumulate ? Vector256.Load(dx + j) + value : value, dx + j);
+                Vector256.Store(addend != null ? Vector256.Load(addend + j) + value : value, dx + j);
             }
 
             for (; j < columns; j++)
             {
                 float value = MathF.FusedMultiplyAdd(x[j], common, dy[j] * weight[j] * s);
-                dx[j] = accumulate ? dx[j] + value : value;
+                dx[j] = addend != null ? addend[j] + value : value;
             }
         }
     }
@@ -167,11 +167,11 @@ internal sealed unsafe class RmsNormOperation : Operation
         public float* Inverses;
         public float* OutputGradient;
         public float* InputGradient;
+        public float* Addend; // what the gradient is added to, or null
         public float* Partials;
         public float Epsilon;
         public int Rows;
         public int Columns;
         public int RowsPerChunk;
-        public bool Accumulate;
     }
 }

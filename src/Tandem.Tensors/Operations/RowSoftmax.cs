@@ -26,12 +26,12 @@ internal static unsafe class RowSoftmax
         Vector256<float> low = Vector256<float>.Zero, high = Vector256<float>.Zero;
         for (int j = 0; j < whole; j += 16)
         {
-            low += VectorMath.Exp(Vector256.Load(logits + j) - shift);
-            high += VectorMath.Exp(Vector256.Load(logits + j + 8) - shift);
+            low += VectorMath.ExpOfNonPositive(Vector256.Load(logits + j) - shift);
+            high += VectorMath.ExpOfNonPositive(Vector256.Load(logits + j + 8) - shift);
         }
 
-        low += VectorMath.Exp(tailLow - shift);
-        high += VectorMath.Exp(tailHigh - shift);
+        low += VectorMath.ExpOfNonPositive(tailLow - shift);
+        high += VectorMath.ExpOfNonPositive(tailHigh - shift);
         sum = VectorMath.SumLanes(low, high);
     }
 
@@ -46,7 +46,7 @@ internal static unsafe class RowSoftmax
         int j = 0;
         for (; j + 8 <= count; j += 8)
         {
-            Vector256<float> value = VectorMath.Exp(Vector256.Load(logits + j) - shift) * scale;
+            Vector256<float> value = VectorMath.ExpOfNonPositive(Vector256.Load(logits + j) - shift) * scale;
             if (targets != null)
                 value = Vector256.FusedMultiplyAdd(Vector256.Load(targets + j), targetScale, value);
             Vector256.Store(accumulate ? value + Vector256.Load(gradient + j) : value, gradient + j);
@@ -66,7 +66,7 @@ internal static unsafe class RowSoftmax
         float* logits, int count, Vector256<float> shift, Vector256<float> scale, float* targets,
         Vector256<float> targetScale, float* gradient, bool accumulate)
     {
-        Vector256<float> value = VectorMath.Exp(Lanes.LoadPart(logits, count) - shift) * scale;
+        Vector256<float> value = VectorMath.ExpOfNonPositive(Lanes.LoadPart(logits, count) - shift) * scale;
         if (targets != null)
             value = Vector256.FusedMultiplyAdd(Lanes.LoadPart(targets, count), targetScale, value);
         Lanes.StorePart(accumulate ? value + Lanes.LoadPart(gradient, count) : value, gradient, count);
