@@ -10,19 +10,11 @@ namespace Tandem.Tensors;
 /// </summary>
 public sealed class RandomStream
 {
-    private readonly ulong _seed;
-    private ulong _s0, _s1, _s2, _s3;
+    private const int LongestNameOnStack = 128;
+    private ulong _seed, _s0, _s1, _s2, _s3;
 
     /// <summary>Creates the stream of a seed.</summary>
-    public RandomStream(ulong seed)
-    {
-        _seed = seed;
-        ulong mixer = seed;
-        _s0 = SplitMix(ref mixer);
-        _s1 = SplitMix(ref mixer);
-        _s2 = SplitMix(ref mixer);
-        _s3 = SplitMix(ref mixer);
-    }
+    public RandomStream(ulong seed) => Begin(seed);
 
     /// <summary>Restores a stream from <see cref="Save"/>.</summary>
     public RandomStream(RandomState state)
@@ -34,16 +26,13 @@ public sealed class RandomStream
     public RandomState Save() => new(_seed, _s0, _s1, _s2, _s3);
 
     /// <summary>An independent stream that depends on this stream's seed and the name only, not on how far it has run.</summary>
-    public RandomStream Fork(string name, ulong index = 0)
+    public RandomStream Fork(string name, ulong index = 0) => new(SeedOfFork(name, index));
+
+    /// <summary>Makes this stream what <see cref="Fork"/> of a parent returns, without allocating a stream.</summary>
+    public void BecomeFork(RandomStream parent, string name, ulong index = 0)
     {
-        // FNV-1a over the name, then SplitMix over seed, name and index.
-        ulong hash = 14695981039346656037UL;
-        foreach (byte b in Encoding.UTF8.GetBytes(name))
-            hash = (hash ^ b) * 1099511628211UL;
-        ulong mixer = _seed ^ hash;
-        ulong first = SplitMix(ref mixer);
-        mixer = first ^ (index * 0x9E3779B97F4A7C15UL);
-        return new RandomStream(SplitMix(ref mixer));
+        ArgumentNullException.ThrowIfNull(parent);
+        Begin(parent.SeedOfFork(name, index));
     }
 
     /// <summary>64 uniform random bits.</summary>
@@ -105,6 +94,30 @@ public sealed class RandomStream
             int j = NextInt32(i + 1);
             (items[i], items[j]) = (items[j], items[i]);
         }
+    }
+
+    private void Begin(ulong seed)
+    {
+        _seed = seed;
+        ulong mixer = seed;
+        _s0 = SplitMix(ref mixer);
+        _s1 = SplitMix(ref mixer);
+        _s2 = SplitMix(ref mixer);
+        _s3 = SplitMix(ref mixer);
+    }
+
+    // FNV-1a over the name's UTF-8, then SplitMix over seed, name and index.
+    private ulong SeedOfFork(string name, ulong index)
+    {
+        int most = Encoding.UTF8.GetMaxByteCount(name.Length);
+        Span<byte> bytes = most <= LongestNameOnStack ? stackalloc byte[LongestNameOnStack] : new byte[most];
+        ulong hash = 14695981039346656037UL;
+        foreach (byte b in bytes[..Encoding.UTF8.GetBytes(name, bytes)])
+            hash = (hash ^ b) * 1099511628211UL;
+        ulong mixer = _seed ^ hash;
+        ulong first = SplitMix(ref mixer);
+        mixer = first ^ (index * 0x9E3779B97F4A7C15UL);
+        return SplitMix(ref mixer);
     }
 
     private static ulong SplitMix(ref ulong state)

@@ -13,6 +13,7 @@ internal sealed unsafe class PretrainingBatch : IDisposable
 {
     private readonly IPretrainingCorpus _corpus;
     private readonly PretrainingRow[] _rows;
+    private readonly RandomStream[] _streams;
     private readonly int[] _targets;
     private readonly float[] _weights;
     private GCHandle _self;
@@ -27,6 +28,7 @@ internal sealed unsafe class PretrainingBatch : IDisposable
         _rows = new PretrainingRow[rows];
         for (int i = 0; i < rows; i++)
             _rows[i] = new PretrainingRow(length);
+        _streams = [.. _rows.Select(_ => new RandomStream(0))];
         _targets = new int[rows * length];
         _weights = new float[rows * length];
         _self = GCHandle.Alloc(this);
@@ -107,7 +109,8 @@ internal sealed unsafe class PretrainingBatch : IDisposable
     private static void DrawRow(void* state, int index)
     {
         var batch = (PretrainingBatch)GCHandle.FromIntPtr((nint)state).Target!;
-        RandomStream random = batch._random!.Fork(batch._name, (ulong)(batch._first + index));
+        RandomStream random = batch._streams[index];
+        random.BecomeFork(batch._random!, batch._name, (ulong)(batch._first + index));
         batch._corpus.Next(random, batch._stage, batch._rows[index]);
     }
 }
