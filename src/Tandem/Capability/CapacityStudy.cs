@@ -20,7 +20,7 @@ public sealed class CapacityStudy(Laboratory laboratory)
 {
     private readonly Dictionary<(ulong Seed, string Rung), RungProbe> _probes = [];
 
-    /// <summary>Measures every rung that may follow a supervisor: those of less capacity than the supervisor's own would lead back.</summary>
+    /// <summary>Measures every rung that may follow a supervisor.</summary>
     /// <param name="seed">The seed whose calibration items are used.</param>
     /// <param name="supervisor">A⁺_i.</param>
     /// <param name="suite">The seed's items.</param>
@@ -35,13 +35,12 @@ public sealed class CapacityStudy(Laboratory laboratory)
         int[] taught = laboratory.Score(supervisor, known).Choices();
         int[] teacher = laboratory.Score(supervisor, held).Choices();
         Estimate utility = UtilityMetrics.Measure(teacher, truth).Utility;
-        Estimate Capacity(LadderRung rung) => UtilityMetrics.Measure(ProbeOf(seed, rung, known, held).CeilingChoices, truth).Utility;
-        double reached = Capacity(laboratory.Ladder[supervisor.Rung]).Value;
         var candidates = new List<GapCandidate>();
-        foreach (LadderRung rung in Eligible().Where(rung => Capacity(rung).Value >= reached))
+        foreach (LadderRung rung in Eligible())
         {
             RungProbe probe = ProbeOf(seed, rung, known, held);
-            GapCandidate candidate = GapCandidate.Create(rung.Name, rung.ParameterCount, Capacity(rung), utility);
+            GapCandidate candidate = GapCandidate.Create(
+                rung.Name, rung.ParameterCount, UtilityMetrics.Measure(probe.CeilingChoices, truth).Utility, utility);
             GapRecovery gap = PerformanceGapRecovered.Measure(
                 teacher, probe.CeilingChoices, probe.CeilingChoices, truth, random.Fork("gap " + rung.Name));
             candidate = candidate with { Gap = gap.Gap };
