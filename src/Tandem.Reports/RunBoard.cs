@@ -18,6 +18,9 @@ internal sealed class RunBoard(TimeProvider time)
     // Earlier than this, the rate says more about warming up than about the run.
     private static readonly TimeSpan Settled = TimeSpan.FromSeconds(2);
 
+    // The share of a stage from which its rate can be told.
+    private const double Telling = 0.04;
+
     // A stage that an earlier invocation completed is found in the ledger in less.
     private static readonly TimeSpan Instant = TimeSpan.FromMilliseconds(100);
 
@@ -49,7 +52,7 @@ internal sealed class RunBoard(TimeProvider time)
         }
 
         stage.Done = done;
-        stage.Advanced = true;
+        stage.FirstAdvance ??= (time.GetTimestamp(), stage.Share ?? 0);
         stage.Loss = loss ?? stage.Loss;
         stage.Accuracy = accuracy ?? stage.Accuracy;
         stage.TokensPerSecond = tokensPerSecond ?? stage.TokensPerSecond;
@@ -99,7 +102,17 @@ internal sealed class RunBoard(TimeProvider time)
     {
         Stage stage = _stages[key];
         TimeSpan elapsed = time.GetElapsedTime(stage.Started);
-        TimeSpan? left = stage.Share is > 0 and { } share && elapsed > Settled ? Limited(elapsed.TotalSeconds * (1 - share) / share) : null;
+        TimeSpan? left = null;
+        if (stage is { Share: { } share, FirstAdvance: { } first })
+        {
+            // Labels are collected before the first step, so that the rate counts from there as soon as it says something.
+            (double seconds, double worked) = share - first.Share > Telling
+                ? (time.GetElapsedTime(first.Time).TotalSeconds, share - first.Share)
+                : (elapsed.TotalSeconds, share);
+            if (worked > Telling && elapsed > Settled)
+                left = Limited(seconds * (1 - share) / worked);
+        }
+
         return new StageView(key, stage.Title, stage.Share, elapsed, left, stage.Loss, stage.Accuracy, stage.TokensPerSecond);
     }
 
@@ -117,7 +130,9 @@ internal sealed class RunBoard(TimeProvider time)
 
         public double Done { get; set; }
 
-        public bool Advanced { get; set; }
+        public (long Time, double Share)? FirstAdvance { get; set; }
+
+        public bool Advanced => FirstAdvance is not null;
 
         public bool Completed { get; set; }
 

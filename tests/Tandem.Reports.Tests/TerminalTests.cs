@@ -142,6 +142,20 @@ public sealed class TerminalTests
     }
 
     [Fact]
+    public void RunBoard_LongPreparation_IsNotTakenForTheRateOfTheSteps()
+    {
+        var clock = new ManualClock();
+        var board = new RunBoard(clock);
+        board.Start("a", "A", 100);
+        clock.Advance(TimeSpan.FromSeconds(50));
+        board.Advance("a", 1, null, null, null);
+        Assert.Null(Assert.Single(board.View().Running).Left);
+        clock.Advance(TimeSpan.FromSeconds(10));
+        board.Advance("a", 21, null, null, null);
+        Assert.Equal(39.5, Assert.Single(board.View().Running).Left!.Value.TotalSeconds, 6); // 20 steps in 10 s; 79 remain
+    }
+
+    [Fact]
     public void RunBoard_WithoutPlanOrTotals_ClaimsNothing()
     {
         var board = new RunBoard(new ManualClock());
