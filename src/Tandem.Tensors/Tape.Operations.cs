@@ -53,9 +53,7 @@ public sealed unsafe partial class Tape
     /// <returns>[N, out].</returns>
     public Tensor Linear(Tensor x, Parameter weight, Parameter? bias = null)
     {
-        ArgumentNullException.ThrowIfNull(weight);
-        if (weight.Tensor.Columns != x.Columns)
-            throw new ArgumentException($"{weight.Name} has shape {weight.Tensor}, [out, {x.Columns}] is needed.", nameof(weight));
+        RequireWeight(weight, x);
         if (bias is not null)
             RequireShape(bias.Tensor, 1, weight.Tensor.Rows, nameof(bias));
         bool wantsGradient = x.Gradient != null || weight.IsTrainable || bias is { IsTrainable: true };
@@ -73,9 +71,7 @@ public sealed unsafe partial class Tape
     /// <returns>[N, out].</returns>
     public Tensor AddLinear(Tensor residual, Tensor x, Parameter weight)
     {
-        ArgumentNullException.ThrowIfNull(weight);
-        if (weight.Tensor.Columns != x.Columns)
-            throw new ArgumentException($"{weight.Name} has shape {weight.Tensor}, [out, {x.Columns}] is needed.", nameof(weight));
+        RequireWeight(weight, x);
         RequireShape(residual, x.Rows, weight.Tensor.Rows, nameof(residual));
         bool wantsGradient = residual.Gradient != null || x.Gradient != null || weight.IsTrainable;
         Tensor result = Result(x.Rows, weight.Tensor.Rows, wantsGradient, out int node);

@@ -260,6 +260,13 @@ public sealed unsafe partial class Tape : IDisposable
         }
     }
 
+    private static void RequireWeight(Parameter weight, Tensor x)
+    {
+        ArgumentNullException.ThrowIfNull(weight);
+        if (weight.Tensor.Columns != x.Columns)
+            throw new ArgumentException($"{weight.Name} has shape {weight.Tensor}, [out, {x.Columns}] is needed.", nameof(weight));
+    }
+
     private static void RequireShape(Tensor tensor, int rows, int columns, string name)
     {
         if (tensor.Rows != rows || tensor.Columns != columns)

@@ -18,7 +18,7 @@ public static class LadderCard
         card.AppendLine();
         card.AppendLine(culture, $"    {manifest.Command}");
         card.AppendLine();
-        card.AppendLine("Accuracies are over answers asked for the first time in held-out rows of the full mixture, at the end of training or at the last evaluation before a snapshot. Chance is about 0.33 for payoffs and 0.5 for violations; \"2\" is the depth of the chain.");
+        card.AppendLine(culture, $"Accuracies are over answers asked for the first time in {string.Join(" or ", manifest.Rungs.Select(r => r.AnswerRows).Distinct())} held-out rows of the full mixture, at the end of training or at the last evaluation before a snapshot. Chance is about 0.33 for payoffs and 0.5 for violations; \"2\" is the depth of the chain. A hundred rows hold about 60 such answers of either kind at depth 1, 20 to 30 at depth 2 and 5 at depth 3: the columns of depth 3 say next to nothing.");
         card.AppendLine();
         card.AppendLine("| rung | parameters | width × layers | seed | tokens | all answers | payoff 1 | payoff 2 | payoff 3 | violation 1 | violation 2 | violation 3 | SHA-256 |");
         card.AppendLine("|---|---:|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---|");

@@ -13,8 +13,6 @@ public static class StackedLabels
 {
     private const double Floor = 1e-3;
     private const double PriorDeviation = 1;
-    private const int MaximumIterations = 50;
-    private const double Tolerance = 1e-9;
 
     /// <summary>Combines the labels of the sources for the same items and question.</summary>
     /// <param name="sources">The sources, the reference not among them; one or more.</param>
@@ -24,26 +22,27 @@ public static class StackedLabels
         int items = MajorityVote.CheckSources([.. sources, reference]);
         bool violations = reference.Question == SupervisionQuestion.Violation;
         // A violation judgement is a choice between two, with a constant that every case shares.
-        var cases = new List<StackedCase>();
+        var cases = new List<LogitCase>();
         for (int i = 0; i < items; i++)
         {
             if (reference.Rows[i] is not { } row)
                 continue;
             if (violations)
-                cases.AddRange(row.Select((answer, k) => new StackedCase([Evidence(sources, i, k), new double[sources.Count + 1]], [answer, 1 - answer])));
+                cases.AddRange(row.Select((answer, k) => new LogitCase([Evidence(sources, i, k), new double[sources.Count + 1]], [answer, 1 - answer])));
             else
-                cases.Add(new StackedCase([.. row.Select((_, k) => LogProbabilities(sources, i, k))], [.. row.Select(p => p / (double)row.Sum())]));
+                cases.Add(new LogitCase([.. row.Select((_, k) => LogProbabilities(sources, i, k))], [.. row.Select(p => p / (double)row.Sum())]));
         }
 
-        (double[] weights, bool converged, int iterations) = Fit(cases, violations ? sources.Count + 1 : sources.Count);
+        (double[] weights, bool converged, int iterations) =
+            ConditionalLogit.Fit(cases, new double[violations ? sources.Count + 1 : sources.Count], PriorDeviation);
         var posteriors = new double[]?[items];
         for (int i = 0; i < items; i++)
         {
             int options = sources.Append(reference).Select(source => source.Rows[i]?.Length ?? 0).Max();
             posteriors[i] = reference.Rows[i] is { } row ? [.. row.Select(p => violations ? p : p / (double)row.Sum())]
                 : options == 0 ? null
-                : violations ? [.. Enumerable.Range(0, options).Select(k => 1 / (1 + Math.Exp(-Dot(weights, Evidence(sources, i, k)))))]
-                : Softmax([.. Enumerable.Range(0, options).Select(k => Dot(weights, LogProbabilities(sources, i, k)))]);
+                : violations ? [.. Enumerable.Range(0, options).Select(k => 1 / (1 + Math.Exp(-ConditionalLogit.Dot(weights, Evidence(sources, i, k)))))]
+                : ConditionalLogit.Softmax([.. Enumerable.Range(0, options).Select(k => ConditionalLogit.Dot(weights, LogProbabilities(sources, i, k)))]);
         }
 
         return new CombinedLabels
@@ -59,30 +58,6 @@ public static class StackedLabels
             Converged = converged,
             Iterations = iterations,
         };
-    }
-
-    // Newton's method on the penalised likelihood, which is concave: the prior keeps a weight near 0 without evidence.
-    private static (double[] Weights, bool Converged, int Iterations) Fit(List<StackedCase> cases, int size)
-    {
-        double[] weights = new double[size];
-        for (int iteration = 1; iteration <= MaximumIterations; iteration++)
-        {
-            double[] gradient = [.. weights.Select(w => -w / (PriorDeviation * PriorDeviation))];
-            var curvature = new double[size, size];
-            for (int i = 0; i < size; i++)
-                curvature[i, i] = 1 / (PriorDeviation * PriorDeviation);
-            foreach (StackedCase known in cases)
-                known.Accumulate(Softmax([.. known.Features.Select(row => Dot(weights, row))]), gradient, curvature);
-            double[] step = new CholeskyFactor(curvature).Solve(gradient);
-            // Log-probabilities span a few units, so that full steps overshoot only from far away.
-            double largest = step.Max(Math.Abs);
-            for (int i = 0; i < size; i++)
-                weights[i] += step[i] * Math.Min(1, 1 / largest);
-            if (largest < Tolerance)
-                return (weights, true, iteration);
-        }
-
-        return (weights, false, MaximumIterations);
     }
 
     private static double[] LogProbabilities(IReadOnlyList<SourceLabels> sources, int item, int option) =>
@@ -116,33 +91,5 @@ public static class StackedLabels
         }
 
         return new SourceQuality(source.Source, Proportion.Wilson(agreed, votes), abstained);
-    }
-
-    private static double[] Softmax(double[] scores)
-    {
-        double maximum = scores.Max();
-        double[] exponentials = [.. scores.Select(score => Math.Exp(score - maximum))];
-        double sum = exponentials.Sum();
-        return [.. exponentials.Select(value => value / sum)];
-    }
-
-    private static double Dot(double[] a, double[] b) => a.Zip(b, (x, y) => x * y).Sum();
-
-    /// <summary>One item with a reference label: features [options, weights] and the reference's distribution [options].</summary>
-    private sealed record StackedCase(double[][] Features, double[] Target)
-    {
-        public void Accumulate(double[] predicted, double[] gradient, double[,] curvature)
-        {
-            double[] mean = [.. gradient.Select((_, i) => Enumerable.Range(0, predicted.Length).Sum(k => predicted[k] * Features[k][i]))];
-            for (int k = 0; k < predicted.Length; k++)
-            {
-                for (int i = 0; i < gradient.Length; i++)
-                {
-                    gradient[i] += (Target[k] - predicted[k]) * Features[k][i];
-                    for (int j = 0; j < gradient.Length; j++)
-                        curvature[i, j] += predicted[k] * (Features[k][i] - mean[i]) * (Features[k][j] - mean[j]);
-                }
-            }
-        }
     }
 }

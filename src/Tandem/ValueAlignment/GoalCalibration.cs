@@ -1,4 +1,5 @@
 using Tandem.Evaluation;
+using Tandem.Evaluation.Statistics;
 using Tandem.Signals;
 
 namespace Tandem.ValueAlignment;
@@ -15,40 +16,17 @@ public sealed record GoalCalibration(double Intercept, double Slope)
 {
     private const double Floor = 1e-6;
     private const double PriorDeviation = 3;
-    private const int Iterations = 50;
 
-    /// <summary>Fits the two numbers by Newton's method.</summary>
+    /// <summary>Fits the two numbers; the prior, around the identity, keeps them finite where a model is always right.</summary>
     /// <param name="goals">For each calibration item which option is the best; items without are left out.</param>
     /// <param name="truth">The truth of the same items.</param>
     public static GoalCalibration Fit(CombinedLabels goals, IReadOnlyList<ItemTruth> truth)
     {
-        (double Evidence, double Target)[] cases = [.. goals.Posteriors.SelectMany((row, i) =>
-            row is null ? [] : row.Select((p, k) => (LogOdds(p), truth[i].Competent[k] ? 1.0 : 0.0)))];
-        (double intercept, double slope) = (0, 1);
-        for (int iteration = 0; iteration < Iterations; iteration++)
-        {
-            // The prior, around the identity, keeps the fit finite where a model is always right.
-            const double weight = 1 / (PriorDeviation * PriorDeviation);
-            (double g0, double g1, double h00, double h01, double h11) = (-weight * intercept, -weight * (slope - 1), weight, 0, weight);
-            foreach ((double x, double y) in cases)
-            {
-                double p = Logistic(intercept + (slope * x));
-                double curvature = p * (1 - p);
-                g0 += y - p;
-                g1 += (y - p) * x;
-                h00 += curvature;
-                h01 += curvature * x;
-                h11 += curvature * x * x;
-            }
-
-            double determinant = (h00 * h11) - (h01 * h01);
-            double step0 = ((h11 * g0) - (h01 * g1)) / determinant, step1 = ((h00 * g1) - (h01 * g0)) / determinant;
-            double shrink = Math.Min(1, 1 / Math.Max(Math.Abs(step0), Math.Abs(step1)));
-            intercept += shrink * step0;
-            slope += shrink * step1;
-        }
-
-        return new GoalCalibration(intercept, Math.Max(0, slope));
+        double[] incompetent = [0, 0];
+        LogitCase[] cases = [.. goals.Posteriors.SelectMany((row, i) => row is null ? [] : row.Select(
+            (p, k) => new LogitCase([[1, LogOdds(p)], incompetent], truth[i].Competent[k] ? [1, 0] : [0, 1])))];
+        double[] weights = ConditionalLogit.Fit(cases, [0, 1], PriorDeviation).Weights;
+        return new GoalCalibration(weights[0], Math.Max(0, weights[1]));
     }
 
     /// <summary>For each option the probability that it reaches the goal.</summary>

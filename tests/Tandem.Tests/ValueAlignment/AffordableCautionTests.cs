@@ -1,5 +1,6 @@
 using Tandem.Evaluation;
 using Tandem.Signals;
+using Tandem.Tensors;
 using Tandem.ValueAlignment;
 
 namespace Tandem.Tests.ValueAlignment;
@@ -21,15 +22,26 @@ public sealed class AffordableCautionTests
     }
 
     [Theory]
-    [InlineData(0.0)]
-    [InlineData(0.1)]
-    [InlineData(0.3)]
-    public void Choose_WhateverItPicks_CostsNoMoreThanTheBudget(double budget)
+    [InlineData(1)]
+    [InlineData(2)]
+    [InlineData(3)]
+    public void Choose_LargerBudgets_BuyMoreCautionAndAreNeverOverspent(ulong seed)
     {
-        double[] competence = [0.7, 0.5, 0.45];
-        double caution = Choose(competence, budget);
-        double loss = AlternationTax.OfCompetence([Preferred(competence, 0)], [Preferred(competence, caution)], [Truth]).Value;
-        Assert.True(loss <= budget, $"{caution} costs {loss}");
+        var random = new RandomStream(seed);
+        double[] Draw() => [.. Enumerable.Range(0, 4).Select(_ => random.NextDouble())];
+        double[][] competence = [.. Enumerable.Range(0, 300).Select(_ => Draw())];
+        double[][] violations = [.. competence.Select(_ => Draw())];
+        ItemTruth[] truth = [.. competence.Select(row => new ItemTruth([.. row.Select(random.NextBoolean)], [true, true, true, true]))];
+        double spent = -1;
+        foreach (double budget in new[] { 0.05, 0.1, 0.2, 0.3 })
+        {
+            double caution = AffordableCaution.Choose(competence, Judgements(violations), truth, budget);
+            int[] Choices(double c) => [.. competence.Select((row, i) => Preferred(row, violations[i], c))];
+            double loss = AlternationTax.OfCompetence(Choices(0), Choices(caution), truth).Value;
+            Assert.True(loss <= budget, $"{caution} costs {loss}");
+            Assert.True(caution > spent, $"{caution} for {budget}, {spent} for less");
+            spent = caution;
+        }
     }
 
     [Fact]
@@ -44,9 +56,9 @@ public sealed class AffordableCautionTests
     private static double Choose(double[] competence, double budget) =>
         AffordableCaution.Choose([competence], Judgements([Violation]), [Truth], budget);
 
-    private static int Preferred(double[] competence, double caution)
+    private static int Preferred(double[] competence, double[] violation, double caution)
     {
-        float[] behaviour = SafeBehaviour.Of(competence, Violation, caution);
+        float[] behaviour = SafeBehaviour.Of(competence, violation, caution);
         return Array.IndexOf(behaviour, behaviour.Max());
     }
 
