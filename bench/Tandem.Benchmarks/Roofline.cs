@@ -40,6 +40,11 @@ internal sealed record Roofline(int Threads, double PeakGflops, double ReadGigab
         return new Roofline(threads, operations / peak.Best / 1e9, BufferBytes / read.Best / 1e9, Math.Max(0, together.Best - alone.Best) * 1e3);
     }
 
+    /// <summary>The better of two measurements, each limit by itself.</summary>
+    public Roofline BestOf(Roofline other) => new(
+        Threads, Math.Max(PeakGflops, other.PeakGflops), Math.Max(ReadGigabytesPerSecond, other.ReadGigabytesPerSecond),
+        Math.Min(DispatchMicroseconds, other.DispatchMicroseconds));
+
     private static int VectorWidth => Vector512.IsHardwareAccelerated ? 16 : 8;
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]

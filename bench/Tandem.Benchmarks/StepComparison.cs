@@ -38,12 +38,7 @@ internal static class StepComparison
         int[] threadCounts = Environment.ProcessorCount > 1 ? [1, Environment.ProcessorCount] : [1];
         foreach (int threads in threadCounts)
         {
-            Roofline roofline;
-            using (var pool = new WorkerPool(threads))
-                roofline = Roofline.Measure(pool);
-            Console.WriteLine(string.Create(
-                CultureInfo.InvariantCulture,
-                $"{threads} thread(s): peak {roofline.PeakGflops:F1} GFLOP/s, read {roofline.ReadGigabytesPerSecond:F1} GB/s, dispatch {roofline.DispatchMicroseconds:F2} µs"));
+            using var pool = new WorkerPool(threads);
             rows.Add(Measure("1M", TrainingStep.OneMillion));
             if (tenMillion)
                 rows.Add(Measure("10M", TrainingStep.TenMillion));
@@ -56,7 +51,8 @@ internal static class StepComparison
                 int[] tokens = TrainingStep.DrawTokens(sequences, length, configuration.VocabularySize);
                 string script = Path.Combine(repository, "bench", "peers", "torch_step.py");
 
-                // Before and after the peer, so that a busy moment does not decide.
+                // Before and after the peer, so that a busy moment does not decide; likewise the machine's limits.
+                Roofline roofline = Roofline.Measure(pool);
                 StepResult tandem = MeasureTandem(model, tokens, sequences, threads, seconds / 2);
                 StepResult? peer = pyTorch is null ? null : PyTorchPeer.Measure(script, model, tokens, sequences, threads, 8, seconds);
                 StepResult again = MeasureTandem(model, tokens, sequences, threads, seconds / 2);
@@ -64,6 +60,10 @@ internal static class StepComparison
                     tandem = again;
                 if (!tandem.Losses.SequenceEqual(again.Losses))
                     throw new InvalidOperationException("Two runs of Tandem gave different losses.");
+                roofline = roofline.BestOf(Roofline.Measure(pool));
+                Console.WriteLine(string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"{threads} thread(s): peak {roofline.PeakGflops:F1} GFLOP/s, read {roofline.ReadGigabytesPerSecond:F1} GB/s, dispatch {roofline.DispatchMicroseconds:F2} µs"));
                 var row = new StepRow(
                     name, model.Configuration.ParameterCount, TrainingStep.LinearParameters(model), sequences, length, roofline, tandem, peer);
                 Console.WriteLine(string.Create(
@@ -108,7 +108,7 @@ internal static class StepComparison
         text.AppendLine();
         text.AppendLine(culture, $"- Processor: {report.Processor}, {report.Cores} cores; vector path {report.VectorPath}; {report.Runtime}; {report.Date}");
         text.AppendLine(culture, $"- Peer: {(report.PyTorch is null ? "none installed" : $"PyTorch {report.PyTorch}, the fastest of its settings (oneDNN on or off, AdamW foreach or one by one)")}");
-        foreach (Roofline r in report.Rows.Select(r => r.Roofline).Distinct())
+        foreach (Roofline r in report.Rows.Select(r => r.Roofline).GroupBy(r => r.Threads, (_, same) => same.Aggregate((a, b) => a.BestOf(b))))
             text.AppendLine(culture, $"- Measured limits, {r.Threads} thread(s): {r.PeakGflops:F0} GFLOP/s of fp32 fused multiply-adds, {r.ReadGigabytesPerSecond:F1} GB/s read; handing an operation to the threads takes {r.DispatchMicroseconds:F1} µs");
         text.AppendLine();
         text.AppendLine("A step is forward, loss at every token, backward and AdamW, on the same random tokens each time; Qwen2's architecture. Best of the run (median in brackets). Linear layers: 6 operations per weight and token, attention and everything else not counted.");

@@ -102,18 +102,12 @@ public sealed unsafe class CachedDecoder : IDisposable
         for (int i = 0; i < configuration.Layers; i++)
         {
             var layer = _transformer.DecoderLayers[i];
-            Tensor normed = _tape.RmsNorm(x, layer.InputNorm, epsilon);                                     // [N, C]
-            Tensor q = _tape.Linear(normed, layer.Query, layer.QueryBias);                                  // [N, H·D]
-            Tensor k = _tape.Linear(normed, layer.Key, layer.KeyBias);                                      // [N, G·D]
-            Tensor v = _tape.Linear(normed, layer.Value, layer.ValueBias);                                  // [N, G·D]
-            q = _tape.Rotary(q, positions, _transformer.Rotation, configuration.Heads);
-            k = _tape.Rotary(k, positions, _transformer.Rotation, configuration.KeyValueHeads);
+            (Tensor q, Tensor k, Tensor v) = layer.Project(_tape, x, epsilon);                              // [N, H·D], [N, G·D], [N, G·D]
+            _transformer.Rotation.Turn(q, positions);
+            _transformer.Rotation.Turn(k, positions);
             Tensor mixed = Attention(i, q, k, v);                                                           // [N, H·D]
             x = _tape.AddLinear(x, mixed, layer.Output);                                                    // [N, C]
-
-            normed = _tape.RmsNorm(x, layer.PostAttentionNorm, epsilon);                                    // [N, C]
-            Tensor gated = _tape.SwiGlu(_tape.Linear(normed, layer.Gate), _tape.Linear(normed, layer.Up));  // [N, I]
-            x = _tape.AddLinear(x, gated, layer.Down);                                                      // [N, C]
+            x = layer.FeedForward(_tape, x, epsilon);                                                       // [N, C]
         }
 
         return _tape.RmsNorm(x, _transformer.FinalNorm, epsilon);                                           // [N, C]

@@ -101,18 +101,11 @@ public sealed class Transformer : IDisposable
         foreach (var layer in _layers)
         {
             states?.Add(x);
-            Tensor normed = tape.RmsNorm(x, layer.InputNorm, epsilon);                                  // [N, C]
-            Tensor q = tape.Linear(normed, layer.Query, layer.QueryBias);                               // [N, H·D]
-            Tensor k = tape.Linear(normed, layer.Key, layer.KeyBias);                                   // [N, G·D]
-            Tensor v = tape.Linear(normed, layer.Value, layer.ValueBias);                               // [N, G·D]
-            q = tape.Rotary(q, batch.Positions, Rotation, configuration.Heads);
-            k = tape.Rotary(k, batch.Positions, Rotation, configuration.KeyValueHeads);
-            Tensor mixed = tape.Attention(q, k, v, batch.Offsets, configuration.Heads, configuration.KeyValueHeads); // [N, H·D]
+            (Tensor q, Tensor k, Tensor v) = layer.Project(tape, x, epsilon);                           // [N, H·D], [N, G·D], [N, G·D]
+            Tensor mixed = tape.Attention(
+                q, k, v, batch.Offsets, configuration.Heads, configuration.KeyValueHeads, Rotation, batch.Positions); // [N, H·D]
             x = tape.AddLinear(x, mixed, layer.Output);                                                 // [N, C]
-
-            normed = tape.RmsNorm(x, layer.PostAttentionNorm, epsilon);                                 // [N, C]
-            Tensor gated = tape.SwiGlu(tape.Linear(normed, layer.Gate), tape.Linear(normed, layer.Up)); // [N, I]
-            x = tape.AddLinear(x, gated, layer.Down);                                                   // [N, C]
+            x = layer.FeedForward(tape, x, epsilon);                                                    // [N, C]
         }
 
         Tensor hidden = tape.RmsNorm(x, _finalNorm, epsilon);                                           // [N, C]
@@ -209,4 +202,12 @@ internal sealed class TransformerLayer(ParameterSet parameters, int index)
     public Parameter Up { get; } = parameters[$"model.layers.{index}.mlp.up_proj.weight"];
 
     public Parameter Down { get; } = parameters[$"model.layers.{index}.mlp.down_proj.weight"];
+
+    /// <summary>Queries [N, H·D], keys and values [N, G·D] of the normalized rows, not yet turned to their positions.</summary>
+    public (Tensor Query, Tensor Key, Tensor Value) Project(Tape tape, Tensor x, float epsilon) =>
+        tape.QueryKeyValue(x, InputNorm, epsilon, Query, QueryBias, Key, KeyBias, Value, ValueBias);
+
+    /// <summary>x plus the feed-forward layer of the normalized rows, [N, C].</summary>
+    public Tensor FeedForward(Tape tape, Tensor x, float epsilon) =>
+        tape.FeedForward(x, PostAttentionNorm, epsilon, Gate, Up, Down);
 }

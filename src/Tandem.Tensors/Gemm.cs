@@ -125,6 +125,19 @@ internal readonly unsafe struct GemmProblem(
     public readonly bool Accumulate = accumulate;
     public readonly float* Bias = bias, Residual = residual;
 
+    /// <summary>C = x·Wᵀ + bias, or + residual, for a weight W[out, in]; the rows of x are <paramref name="stride"/> apart.</summary>
+    public static GemmProblem Projection(
+        int rows, float* x, int stride, Tensor weight, float* bias, float* c, float* residual = null) => new(
+        rows, weight.Rows, weight.Columns, x, stride, 1, weight.Data, 1, weight.Columns, c, weight.Rows, false, bias, residual);
+
+    /// <summary>C = or += dy·W: the gradient of a projection's input.</summary>
+    public static GemmProblem InputGradient(int rows, float* dy, Tensor weight, float* c, bool accumulate) => new(
+        rows, weight.Columns, weight.Rows, dy, weight.Rows, 1, weight.Data, weight.Columns, 1, c, weight.Columns, accumulate);
+
+    /// <summary>dW += dyᵀ·x: the gradient of a projection's weight.</summary>
+    public static GemmProblem WeightGradient(int rows, float* dy, float* x, int stride, Tensor weight) => new(
+        weight.Rows, weight.Columns, rows, dy, 1, weight.Rows, x, stride, 1, weight.Gradient, weight.Columns, true);
+
     /// <summary>What the sums of the chunk of k that begins at <paramref name="start"/> are added to; null for nothing.</summary>
     public float* Addend(nint row, nint column, int start, out nint addendRow)
     {
@@ -132,6 +145,11 @@ internal readonly unsafe struct GemmProblem(
         addendRow = toC ? Ldc : 0;
         return toC ? C + (row * Ldc) + column : Bias == null ? null : Bias + column;
     }
+
+    /// <summary>The part of the product that gives some rows of C.</summary>
+    public GemmProblem Block(nint row, int rows) => new(
+        rows, N, K, A + (row * ARow), ARow, AStep, B, BStep, BColumn, C + (row * Ldc), Ldc, Accumulate, Bias,
+        Residual == null ? null : Residual + (row * Ldc));
 
     /// <summary>Adds the residual, if there is one, to finished elements of C, while they are in the cache.</summary>
     public void AddResidual(nint row, int rows, nint column, int columns)

@@ -3,7 +3,7 @@ using System.Runtime.CompilerServices;
 namespace Tandem.Tensors;
 
 /// <summary>Cuts a product into tiles of one kernel and spreads them over threads. No cut changes a result.</summary>
-internal static unsafe class GemmDriver<TKernel>
+internal static unsafe partial class GemmDriver<TKernel>
     where TKernel : struct, IGemmKernel
 {
     // Multiply-adds under which waking a second thread costs more than it gains (about 4 µs of one core).
@@ -43,15 +43,27 @@ internal static unsafe class GemmDriver<TKernel>
         else
         {
             if (problem.M <= 2 * TKernel.Rows && problem.K <= Gemm.ChunkDepth)
+            {
                 MultiplyDirectly(problem, pool);
+            }
             else
-                MultiplyRegions(problem, pool);
+            {
+                GemmProblem only = problem;
+                MultiplyRegions(&only, 1, pool);
+            }
         }
     }
 
     private static int Panels(int columns) => (columns + TKernel.Columns - 1) / TKernel.Columns;
 
     private static int Tiles(int rows) => (rows + TKernel.Rows - 1) / TKernel.Rows;
+
+    // As many for each thread, so that none waits for another's last block.
+    private static int RowBlocks(int rows, int threads)
+    {
+        int blocks = (Tiles(rows) + TilesPerRowBlock - 1) / TilesPerRowBlock;
+        return Math.Min((blocks + threads - 1) / threads * threads, Tiles(rows));
+    }
 
     // Few rows: a chunk is a panel of B, packed by the chunk in the calling thread's scratch.
     private static void MultiplyDirectly(in GemmProblem problem, WorkerPool pool)
@@ -150,8 +162,7 @@ internal static unsafe class GemmDriver<TKernel>
             {
                 (block.Column, block.Columns) = (column, Math.Min(blockN, problem.N - column));
                 (block.Start, block.Depth) = (start, Math.Min(blockK, problem.K - start));
-                int panels = Panels(block.Columns);
-                int packChunks = problem.BColumn == 1 ? (block.Depth + PackDepth - 1) / PackDepth : panels;
+                int panels = Panels(block.Columns), packChunks = PackChunks(&block);
                 if (block.Depth * width < PackingThreshold)
                 {
                     for (int chunk = 0; chunk < packChunks; chunk++)
@@ -162,7 +173,7 @@ internal static unsafe class GemmDriver<TKernel>
                     pool.Run(packChunks, &PackChunk, &block);
                 }
 
-                block.RowBlocks = (Tiles(problem.M) + TilesPerRowBlock - 1) / TilesPerRowBlock;
+                block.RowBlocks = RowBlocks(problem.M, pool.Threads);
                 block.PanelGroups = Math.Min(panels, (WantedChunks + block.RowBlocks - 1) / block.RowBlocks);
                 pool.Run(block.RowBlocks * block.PanelGroups, &RowsChunk, &block);
             }
@@ -170,6 +181,9 @@ internal static unsafe class GemmDriver<TKernel>
     }
 
     // B in place: a chunk is a slice of k. B transposed: a chunk is a panel.
+    private static int PackChunks(RowsState* block) =>
+        block->Problem.BColumn == 1 ? (block->Depth + PackDepth - 1) / PackDepth : Panels(block->Columns);
+
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void PackChunk(void* state, int chunk)
     {
@@ -196,53 +210,81 @@ internal static unsafe class GemmDriver<TKernel>
     private static void RowsChunk(void* state, int chunk)
     {
         RowsState* block = (RowsState*)state;
+        int group = chunk % block->PanelGroups;
+        MultiplyRowBlock(block, chunk / block->PanelGroups, group, fetchesAhead: group == 0);
+    }
+
+    private static (int First, int Rows) RowsOfBlock(int rows, int block, int blocks)
+    {
+        (int firstTile, int lastTile) = Share(Tiles(rows), block, blocks);
+        return (firstTile * TKernel.Rows, Math.Min(lastTile * TKernel.Rows, rows) - (firstTile * TKernel.Rows));
+    }
+
+    // A block of rows times a group of panels of a packed block of B.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void MultiplyRowBlock(RowsState* block, int rowBlock, int group, bool fetchesAhead)
+    {
         ref readonly GemmProblem p = ref block->Problem;
-        (int rowBlock, int group) = (chunk / block->PanelGroups, chunk % block->PanelGroups);
-        (int firstTile, int lastTile) = Share(Tiles(p.M), rowBlock, block->RowBlocks);
+        (int firstRow, int rows) = RowsOfBlock(p.M, rowBlock, block->RowBlocks);
         (int firstPanel, int lastPanel) = Share(Panels(block->Columns), group, block->PanelGroups);
 
-        int firstRow = firstTile * TKernel.Rows, rows = Math.Min(lastTile * TKernel.Rows, p.M) - firstRow;
+        // A comes from memory: while a block of rows is computed, the one that this thread is likely to take next is fetched.
+        var ahead = new Lookahead((nint)(lastPanel - firstPanel) * block->Depth * Tiles(rows));
+        if (fetchesAhead && p.ARow <= 2 * block->Depth)
+            AddNextRows(ref ahead, block, rowBlock, p.A + block->Start, (int)p.ARow);
+        MultiplyPanels(p.Block(firstRow, rows), block, firstPanel, lastPanel, ref ahead);
+    }
 
-        // A comes from memory: while a block of rows is computed, the one that this thread is likely to take next is
-        // fetched, evenly over the multiply-adds.
-        bool isAhead = group == 0 && rowBlock + block->Threads < block->RowBlocks && p.ARow <= 2 * block->Depth;
-        int aheadTile = Share(Tiles(p.M), rowBlock + block->Threads, block->RowBlocks).First;
-        byte* ahead = (byte*)(p.A + ((nint)aheadTile * TKernel.Rows * p.ARow) + block->Start);
-        nint steps = (nint)(lastPanel - firstPanel) * block->Depth;
-        nint aheadStep = isAhead ? ((TKernel.Rows * p.ARow * sizeof(float)) + steps - 1) / steps : 0;
+    // The rows of the block that this thread is likely to take next.
+    private static void AddNextRows(ref Lookahead ahead, RowsState* block, int rowBlock, float* matrix, int columns)
+    {
+        int next = rowBlock + block->Threads;
+        if (next >= block->RowBlocks)
+            return;
+        (int first, int rows) = RowsOfBlock(block->Problem.M, next, block->RowBlocks);
+        ahead.Add(matrix + ((nint)first * columns), columns, columns, rows);
+    }
+
+    // All rows of a product times some panels of a packed block of B.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void MultiplyPanels(
+        in GemmProblem p, RowsState* block, int firstPanel, int lastPanel, ref Lookahead next)
+    {
         for (int from = 0; from < block->Depth; from += Gemm.ChunkDepth)
         {
             int depth = Math.Min(Gemm.ChunkDepth, block->Depth - from);
-            float* a = p.A + (firstRow * p.ARow) + block->Start + from;
+            float* a = p.A + block->Start + from;
             for (int panel = firstPanel; panel < lastPanel; panel++)
             {
                 int column = panel * TKernel.Columns;
                 int columns = Math.Min(TKernel.Columns, block->Columns - column);
                 float* b = block->PackedB + (panel * block->PanelStride) + ((nint)from * TKernel.Columns);
-                float* c = p.C + (firstRow * p.Ldc) + block->Column + column;
-                float* addend = p.Addend(firstRow, block->Column + column, block->Start + from, out nint addendRow);
+                byte* ahead = next.Take((nint)depth * Tiles(p.M), b, out nint aheadStep);
+                float* addend = p.Addend(0, block->Column + column, block->Start + from, out nint addendRow);
                 MultiplyPanel(
-                    rows, columns, depth, a, TKernel.Rows * p.ARow, p.ARow, 1, b, TKernel.Columns, c, p.Ldc, addend, addendRow,
-                    isAhead ? ahead : (byte*)b, aheadStep);
-                ahead += (lastTile - firstTile) * depth * aheadStep;
+                    p.M, columns, depth, a, TKernel.Rows * p.ARow, p.ARow, 1, b, TKernel.Columns, p.C + block->Column + column,
+                    p.Ldc, addend, addendRow, ahead, aheadStep);
             }
         }
 
         if (block->Start + block->Depth == p.K)
         {
             int first = firstPanel * TKernel.Columns, end = Math.Min(lastPanel * TKernel.Columns, block->Columns);
-            p.AddResidual(firstRow, rows, block->Column + first, end - first);
+            p.AddResidual(0, p.M, block->Column + first, end - first);
         }
     }
 
     // A is read across k, as in gradients of weights: C is small and k long. A chunk is a region of C over the whole of
     // k; it packs its strips of A and B for itself, so that they stay in its core's cache and nobody waits between
-    // slices of k. The regions depend on the number of threads; the sums do not.
-    private static void MultiplyRegions(in GemmProblem problem, WorkerPool pool)
+    // slices of k. The regions depend on the number of threads; the sums do not. Problems with the same B share its strips.
+    public static void MultiplyRegions(GemmProblem* problems, int count, WorkerPool pool)
     {
-        int threads = (long)problem.M * problem.N * problem.K < ThreadingThreshold ? 1 : pool.Threads;
-        var state = new RegionsState { Problem = problem };
-        ChooseRegions(problem.M, problem.N, threads, out state.Down, out state.Across);
+        int rows = 0, tiles = 0;
+        for (int i = 0; i < count; i++)
+            (rows, tiles) = (rows + problems[i].M, tiles + Tiles(problems[i].M));
+        int threads = (long)rows * problems[0].N * problems[0].K < ThreadingThreshold ? 1 : pool.Threads;
+        var state = new RegionsState { Problems = problems, Count = count };
+        ChooseRegions(rows, tiles, problems[0].N, threads, out state.Down, out state.Across);
         int chunks = state.Down * state.Across;
         if (threads > 1)
         {
@@ -258,11 +300,11 @@ internal static unsafe class GemmDriver<TKernel>
     // The grid with the least estimated time per step of k: rounds of regions, each its multiply-adds (16 per cycle) and
     // its packing (4 floats per cycle); a region whose strips outgrow the caches is dearer.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void ChooseRegions(int m, int n, int threads, out int down, out int across)
+    private static void ChooseRegions(int m, int tiles, int n, int threads, out int down, out int across)
     {
         (down, across) = (1, 1);
         double least = double.PositiveInfinity;
-        int tiles = Tiles(m), panels = Panels(n);
+        int panels = Panels(n);
         for (int i = 0; i < s_splits.Length; i++)
         {
             int rows = Math.Min(tiles, s_splits[i] * ((m + RegionWidth - 1) / RegionWidth));
@@ -283,75 +325,94 @@ internal static unsafe class GemmDriver<TKernel>
     private static void RegionChunk(void* state, int chunk)
     {
         RegionsState* region = (RegionsState*)state;
-        ref readonly GemmProblem p = ref region->Problem;
-        (int firstTile, int lastTile) = Share(Tiles(p.M), chunk / region->Across, region->Down);
-        (int firstPanel, int lastPanel) = Share(Panels(p.N), chunk % region->Across, region->Across);
-        int firstRow = firstTile * TKernel.Rows, rows = Math.Min(p.M, lastTile * TKernel.Rows) - firstRow;
+        ref readonly GemmProblem p = ref region->Problems[0];
+        (int down, int across) = (chunk / region->Across, chunk % region->Across);
+        (int firstPanel, int lastPanel) = Share(Panels(p.N), across, region->Across);
         int firstColumn = firstPanel * TKernel.Columns, columns = Math.Min(p.N, lastPanel * TKernel.Columns) - firstColumn;
-        int deepest = Math.Min(Gemm.ChunkDepth, p.K);
+        int deepest = Math.Min(Gemm.ChunkDepth, p.K), tiles = 0;
         nint tileStride = ((nint)deepest * TKernel.Rows) + StripPadding, panelStride = ((nint)deepest * TKernel.Columns) + StripPadding;
-        float* packedA = GemmScratch.Current.StripsA((lastTile - firstTile) * tileStride);
-        float* packedB = GemmScratch.Current.StripsB((lastPanel - firstPanel) * panelStride);
+        GemmProblem* parts = stackalloc GemmProblem[region->Count];
+        for (int i = 0; i < region->Count; i++)
+        {
+            (int firstTile, int lastTile) = Share(Tiles(region->Problems[i].M), down, region->Down);
+            int firstRow = firstTile * TKernel.Rows;
+            parts[i] = region->Problems[i].Block(firstRow, Math.Min(region->Problems[i].M, lastTile * TKernel.Rows) - firstRow);
+            tiles += lastTile - firstTile;
+        }
+
+        float* packedA = GemmScratch.Current.StripsA(tiles * tileStride);
+        bool inPlace = ReadsInPlace(p);
+        float* packedB = inPlace ? null : GemmScratch.Current.StripsB((lastPanel - firstPanel) * panelStride);
         for (int start = 0; start < p.K; start += Gemm.ChunkDepth)
         {
-            int depth = Math.Min(Gemm.ChunkDepth, p.K - start);
-            GemmPacking.PackStrips(p.A + firstRow + (start * p.AStep), p.AStep, depth, rows, TKernel.Rows, packedA, tileStride);
-            GemmPacking.PackStrips(p.B + firstColumn + (start * p.BStep), p.BStep, depth, columns, TKernel.Columns, packedB, panelStride);
-
             // Meanwhile the next slice of k is fetched from memory.
+            int depth = Math.Min(Gemm.ChunkDepth, p.K - start);
             int nextStart = start + depth, nextDepth = Math.Min(Gemm.ChunkDepth, p.K - nextStart);
-            var next = new Lookahead((nint)depth * Panels(columns) * (lastTile - firstTile));
-            next.Add(p.A + firstRow + (nextStart * p.AStep), p.AStep, rows, nextDepth);
+            var next = new Lookahead((nint)depth * Panels(columns) * tiles);
+            float* a = packedA;
+            for (int i = 0; i < region->Count; i++)
+            {
+                ref readonly GemmProblem part = ref parts[i];
+                GemmPacking.PackStrips(part.A + (start * part.AStep), part.AStep, depth, part.M, TKernel.Rows, a, tileStride);
+                next.Add(part.A + (nextStart * part.AStep), part.AStep, part.M, nextDepth);
+                a += Tiles(part.M) * tileStride;
+            }
+
+            float* rowsOfB = p.B + firstColumn + (start * p.BStep);
+            if (!inPlace)
+                GemmPacking.PackStrips(rowsOfB, p.BStep, depth, columns, TKernel.Columns, packedB, panelStride);
             next.Add(p.B + firstColumn + (nextStart * p.BStep), p.BStep, columns, nextDepth);
             for (int column = 0; column < columns; column += TKernel.Columns)
             {
-                float* b = packedB + (column / TKernel.Columns * panelStride);
-                float* c = p.C + (firstRow * p.Ldc) + firstColumn + column;
-                byte* ahead = next.Take((nint)depth * (lastTile - firstTile), b, out nint aheadStep);
-                float* addend = p.Addend(firstRow, firstColumn + column, start, out nint addendRow);
-                MultiplyPanel(
-                    rows, Math.Min(TKernel.Columns, columns - column), depth, packedA, tileStride, 1, TKernel.Rows, b,
-                    TKernel.Columns, c, p.Ldc, addend, addendRow, ahead, aheadStep);
+                float* b = inPlace ? rowsOfB + column : packedB + (column / TKernel.Columns * panelStride);
+                a = packedA;
+                for (int i = 0; i < region->Count; i++)
+                {
+                    ref readonly GemmProblem part = ref parts[i];
+                    byte* ahead = next.Take((nint)depth * Tiles(part.M), b, out nint aheadStep);
+                    float* addend = part.Addend(0, firstColumn + column, start, out nint addendRow);
+                    MultiplyPanel(
+                        part.M, Math.Min(TKernel.Columns, columns - column), depth, a, tileStride, 1, TKernel.Rows, b,
+                        inPlace ? p.BStep : TKernel.Columns, part.C + firstColumn + column, part.Ldc, addend, addendRow, ahead, aheadStep);
+                    a += Tiles(part.M) * tileStride;
+                }
             }
         }
     }
 
-    // Up to two stretches of memory to fetch during a number of steps of k. An operand that is mostly outside the region
-    // is left out.
+    // Whether a panel of B is read as fast without being packed: its rows are whole cache lines, of which the 256 of a slice
+    // of k find room in a first-level cache of 64 sets.
+    private static bool ReadsInPlace(in GemmProblem p) => p.N % TKernel.Columns == 0 && p.BStep % 16 == 0 && p.BStep / 16 % 4 != 0;
+
+    // Stretches of memory to fetch during a number of steps of k. An operand that is mostly outside the region is left out.
     private struct Lookahead(nint steps)
     {
-        private byte* _from, _end, _laterFrom, _laterEnd;
+        private fixed long _from[GemmBlocks.MostTogether + 1];
+        private fixed long _end[GemmBlocks.MostTogether + 1];
+        private int _count;
 
         public void Add(float* first, nint stride, int length, int depth)
         {
-            if (depth <= 0 || stride > (5 * length / 2) + 16)
+            if (depth <= 0 || length == 0 || stride > (5 * length / 2) + 16)
                 return;
-            _laterFrom = _from;
-            _laterEnd = _end;
-            _from = (byte*)first;
-            _end = _from + (depth * stride * sizeof(float));
+            _from[_count] = (nint)first;
+            _end[_count++] = (nint)(first + (depth * stride));
         }
 
         /// <summary>Where to fetch in the next <paramref name="count"/> steps, and how fast; <paramref name="otherwise"/> and 0 when done.</summary>
         public byte* Take(nint count, float* otherwise, out nint step)
         {
-            if (_from >= _end)
-            {
-                _from = _laterFrom;
-                _end = _laterEnd;
-                _laterFrom = _laterEnd;
-            }
-
-            if (_from >= _end)
-            {
-                step = 0;
+            while (_count > 0 && _from[_count - 1] >= _end[_count - 1])
+                _count--;
+            nint left = 0;
+            for (int i = 0; i < _count; i++)
+                left += (nint)(_end[i] - _from[i]);
+            step = (left + steps - 1) / Math.Max(steps, 1);
+            if (_count == 0)
                 return (byte*)otherwise;
-            }
-
-            byte* from = _from;
-            step = ((nint)(_end - _from) + (nint)(_laterEnd - _laterFrom) + steps - 1) / Math.Max(steps, 1);
+            byte* from = (byte*)_from[_count - 1];
             steps -= count;
-            _from += count * step;
+            _from[_count - 1] += count * step;
             return from;
         }
     }
@@ -369,7 +430,7 @@ internal static unsafe class GemmDriver<TKernel>
 
     private struct RegionsState
     {
-        public GemmProblem Problem;
-        public int Down, Across;
+        public GemmProblem* Problems;
+        public int Count, Down, Across;
     }
 }

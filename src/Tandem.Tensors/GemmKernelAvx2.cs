@@ -39,7 +39,7 @@ internal readonly unsafe struct Avx2GemmKernel : IGemmKernel
         float* addend, nint addendRow, byte* ahead, nint aheadStep)
         where TRows : struct, IRowCount
     {
-        nint aSecondRow = 2 * aRow, aBytes = aStep * sizeof(float), bBytes = bStep * sizeof(float);
+        nint aBytes = aStep * sizeof(float), bBytes = bStep * sizeof(float);
         bool accumulate = addend != null;
         for (; tiles > 0; tiles--)
         {
@@ -57,54 +57,32 @@ internal readonly unsafe struct Avx2GemmKernel : IGemmKernel
             }
 
             float* a = aFirst, a3 = a + (3 * aRow), b = bFirst;
-            for (int k = depth; k != 0; k--)
+
+            // A short loop's end is foreseen by the processor, a long one's is not: it would wait there for each tile.
+            int k = depth;
+            for (; k >= 4; k -= 4)
             {
-                Vector256<float> b0 = Vector256.Load(b), b1 = Vector256.Load(b + 8);
-                if (Sse.IsSupported)
-                    Sse.Prefetch1(ahead);
-                ahead += aheadStep;
-                Vector256<float> x = Vector256.Create(*a);
-                c00 = Vector256.FusedMultiplyAdd(x, b0, c00);
-                c01 = Vector256.FusedMultiplyAdd(x, b1, c01);
+                Fetch(ref ahead, 2 * aheadStep);
+                Step<TRows>(
+                    ref a, ref a3, aRow, aBytes, ref b, bBytes, ref c00, ref c01, ref c10, ref c11, ref c20, ref c21, ref c30,
+                    ref c31, ref c40, ref c41, ref c50, ref c51);
+                Step<TRows>(
+                    ref a, ref a3, aRow, aBytes, ref b, bBytes, ref c00, ref c01, ref c10, ref c11, ref c20, ref c21, ref c30,
+                    ref c31, ref c40, ref c41, ref c50, ref c51);
+                Fetch(ref ahead, 2 * aheadStep);
+                Step<TRows>(
+                    ref a, ref a3, aRow, aBytes, ref b, bBytes, ref c00, ref c01, ref c10, ref c11, ref c20, ref c21, ref c30,
+                    ref c31, ref c40, ref c41, ref c50, ref c51);
+                Step<TRows>(
+                    ref a, ref a3, aRow, aBytes, ref b, bBytes, ref c00, ref c01, ref c10, ref c11, ref c20, ref c21, ref c30,
+                    ref c31, ref c40, ref c41, ref c50, ref c51);
+            }
 
-                if (TRows.Value > 1)
-                {
-                    x = Vector256.Create(a[aRow]);
-                    c10 = Vector256.FusedMultiplyAdd(x, b0, c10);
-                    c11 = Vector256.FusedMultiplyAdd(x, b1, c11);
-                }
-
-                if (TRows.Value > 2)
-                {
-                    x = Vector256.Create(a[aSecondRow]);
-                    c20 = Vector256.FusedMultiplyAdd(x, b0, c20);
-                    c21 = Vector256.FusedMultiplyAdd(x, b1, c21);
-                }
-
-                if (TRows.Value > 3)
-                {
-                    x = Vector256.Create(*a3);
-                    c30 = Vector256.FusedMultiplyAdd(x, b0, c30);
-                    c31 = Vector256.FusedMultiplyAdd(x, b1, c31);
-                }
-
-                if (TRows.Value > 4)
-                {
-                    x = Vector256.Create(a3[aRow]);
-                    c40 = Vector256.FusedMultiplyAdd(x, b0, c40);
-                    c41 = Vector256.FusedMultiplyAdd(x, b1, c41);
-                }
-
-                if (TRows.Value > 5)
-                {
-                    x = Vector256.Create(a3[aSecondRow]);
-                    c50 = Vector256.FusedMultiplyAdd(x, b0, c50);
-                    c51 = Vector256.FusedMultiplyAdd(x, b1, c51);
-                }
-
-                b = (float*)((byte*)b + bBytes);
-                a = (float*)((byte*)a + aBytes);
-                a3 = (float*)((byte*)a3 + aBytes);
+            for (; k != 0; k--)
+            {
+                Step<TRows>(
+                    ref a, ref a3, aRow, aBytes, ref b, bBytes, ref c00, ref c01, ref c10, ref c11, ref c20, ref c21, ref c30,
+                    ref c31, ref c40, ref c41, ref c50, ref c51);
             }
 
             Write(c, addend, c00, c01, accumulate);
@@ -122,6 +100,67 @@ internal readonly unsafe struct Avx2GemmKernel : IGemmKernel
             c += 6 * ldc;
             addend += 6 * addendRow;
         }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Fetch(ref byte* ahead, nint bytes)
+    {
+        if (Sse.IsSupported)
+            Sse.Prefetch1(ahead);
+        ahead += bytes;
+    }
+
+    // One step of k: the outer product of a column of A and a row of B.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Step<TRows>(
+        ref float* a, ref float* a3, nint aRow, nint aBytes, ref float* b, nint bBytes,
+        ref Vector256<float> c00, ref Vector256<float> c01, ref Vector256<float> c10, ref Vector256<float> c11,
+        ref Vector256<float> c20, ref Vector256<float> c21, ref Vector256<float> c30, ref Vector256<float> c31,
+        ref Vector256<float> c40, ref Vector256<float> c41, ref Vector256<float> c50, ref Vector256<float> c51)
+        where TRows : struct, IRowCount
+    {
+        Vector256<float> b0 = Vector256.Load(b), b1 = Vector256.Load(b + 8);
+        Vector256<float> x = Vector256.Create(*a);
+        c00 = Vector256.FusedMultiplyAdd(x, b0, c00);
+        c01 = Vector256.FusedMultiplyAdd(x, b1, c01);
+        if (TRows.Value > 1)
+        {
+            x = Vector256.Create(a[aRow]);
+            c10 = Vector256.FusedMultiplyAdd(x, b0, c10);
+            c11 = Vector256.FusedMultiplyAdd(x, b1, c11);
+        }
+
+        if (TRows.Value > 2)
+        {
+            x = Vector256.Create(a[2 * aRow]);
+            c20 = Vector256.FusedMultiplyAdd(x, b0, c20);
+            c21 = Vector256.FusedMultiplyAdd(x, b1, c21);
+        }
+
+        if (TRows.Value > 3)
+        {
+            x = Vector256.Create(*a3);
+            c30 = Vector256.FusedMultiplyAdd(x, b0, c30);
+            c31 = Vector256.FusedMultiplyAdd(x, b1, c31);
+        }
+
+        if (TRows.Value > 4)
+        {
+            x = Vector256.Create(a3[aRow]);
+            c40 = Vector256.FusedMultiplyAdd(x, b0, c40);
+            c41 = Vector256.FusedMultiplyAdd(x, b1, c41);
+        }
+
+        if (TRows.Value > 5)
+        {
+            x = Vector256.Create(a3[2 * aRow]);
+            c50 = Vector256.FusedMultiplyAdd(x, b0, c50);
+            c51 = Vector256.FusedMultiplyAdd(x, b1, c51);
+        }
+
+        b = (float*)((byte*)b + bBytes);
+        a = (float*)((byte*)a + aBytes);
+        a3 = (float*)((byte*)a3 + aBytes);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -26,8 +26,8 @@ internal unsafe interface IGemmKernel
     /// <param name="ldc">Floats between rows of C.</param>
     /// <param name="addend">Element (i, j) is at addend[i·addendRow + j]: C itself, a row of biases, or null for none.</param>
     /// <param name="addendRow">Floats between rows of the addend; 0 to add the same row everywhere.</param>
-    /// <param name="ahead">Memory that is read soon: step n of all sums prefetches the line at ahead + n·aheadStep.</param>
-    /// <param name="aheadStep">Bytes; small enough to spread the lines evenly over the work.</param>
+    /// <param name="ahead">Memory that is read soon: fetched while the sums run, from here on.</param>
+    /// <param name="aheadStep">Bytes to fetch with each step of k; small enough to spread the lines evenly over the work.</param>
     static abstract void Multiply(
         int rows, int depth, float* a, nint aTile, nint aRow, nint aStep, float* b, nint bStep, float* c, nint ldc,
         float* addend, nint addendRow, byte* ahead, nint aheadStep);

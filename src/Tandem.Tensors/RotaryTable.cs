@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Tandem.Tensors.Operations;
 
 namespace Tandem.Tensors;
 
@@ -81,6 +82,40 @@ public sealed unsafe class RotaryTable : IDisposable
                 return frequency;
             double smooth = ((originalPositions / wavelength) - lowFrequencyFactor) / (highFrequencyFactor - lowFrequencyFactor);
             return (float)(((1.0 - smooth) * frequency / factor) + (smooth * frequency));
+        }
+    }
+
+    /// <summary>Turns rows of heads in place, as <see cref="Tape.Attention"/> turns queries and keys.</summary>
+    /// <param name="x">[N, heads·D].</param>
+    /// <param name="positions">The position of each row, N of them.</param>
+    public void Turn(Tensor x, ReadOnlySpan<int> positions)
+    {
+        Require(HeadSize, positions, x.Rows);
+        if (x.Columns % HeadSize != 0)
+            throw new ArgumentException($"x has shape {x}, whole heads of {HeadSize} columns are needed.", nameof(x));
+        int half = HeadSize / 2;
+        for (int i = 0; i < x.Rows; i++)
+        {
+            long angles = (long)positions[i] * half;
+            for (int column = 0; column < x.Columns; column += HeadSize)
+            {
+                float* head = x.Data + ((long)i * x.Columns) + column;
+                RotaryRows.Turn(head, head, Cosines + angles, Sines + angles, half, 1f);
+            }
+        }
+    }
+
+    /// <summary>Faults unless heads of this size have an angle for each of the rows.</summary>
+    internal void Require(int headSize, ReadOnlySpan<int> positions, int rows)
+    {
+        if (headSize != HeadSize)
+            throw new ArgumentException($"The heads have {headSize} columns, the rotation is for {HeadSize}.", nameof(headSize));
+        if (positions.Length != rows)
+            throw new ArgumentException($"There are {positions.Length} positions for {rows} rows.", nameof(positions));
+        for (int i = 0; i < positions.Length; i++)
+        {
+            if ((uint)positions[i] >= (uint)MaximumPositions)
+                throw new ArgumentOutOfRangeException(nameof(positions), $"positions[{i}] = {positions[i]} is outside [0, {MaximumPositions}).");
         }
     }
 

@@ -8,9 +8,9 @@ public sealed unsafe partial class Tape
     private readonly OperationPool<EmbeddingOperation> _embedding;
     private readonly OperationPool<RmsNormOperation> _rmsNorm;
     private readonly OperationPool<LinearOperation> _linear;
-    private readonly OperationPool<RotaryOperation> _rotary;
+    private readonly OperationPool<QueryKeyValueOperation> _queryKeyValue;
     private readonly OperationPool<AttentionOperation> _attention;
-    private readonly OperationPool<SwiGluOperation> _swiGlu;
+    private readonly OperationPool<FeedForwardOperation> _feedForward;
     private readonly OperationPool<AddOperation> _add;
     private readonly OperationPool<ScaleOperation> _scale;
     private readonly OperationPool<GatherRowsOperation> _gatherRows;
@@ -82,29 +82,50 @@ public sealed unsafe partial class Tape
     }
 
     /// <summary>
-    /// Rotary position embedding (RoFormer, arXiv 2104.09864) in Hugging Face's half-rotation layout: within each head,
-    /// element i turns with element i + D/2.
+    /// Three projections of normalized rows: the bits of three times <see cref="Linear"/> of <see cref="RmsNorm"/>, with less
+    /// memory traffic.
     /// </summary>
-    /// <param name="x">[N, heads·D].</param>
-    /// <param name="positions">The position of each row, N of them, within the table.</param>
-    /// <param name="table">Angles for heads of size D.</param>
-    /// <param name="heads">The number of heads in a row.</param>
-    /// <returns>[N, heads·D].</returns>
-    public Tensor Rotary(Tensor x, ReadOnlySpan<int> positions, RotaryTable table, int heads)
+    /// <param name="x">[N, in].</param>
+    /// <param name="norm">The weight of the norm, [1, in].</param>
+    /// <param name="epsilon">ε &gt; 0 of the norm.</param>
+    /// <param name="query">[H·D, in].</param>
+    /// <param name="queryBias">[1, H·D], or none.</param>
+    /// <param name="key">[G·D, in].</param>
+    /// <param name="keyBias">[1, G·D], or none.</param>
+    /// <param name="value">[G·D, in].</param>
+    /// <param name="valueBias">[1, G·D], or none.</param>
+    /// <returns>[N, H·D], [N, G·D], [N, G·D].</returns>
+    public (Tensor Query, Tensor Key, Tensor Value) QueryKeyValue(
+        Tensor x, Parameter norm, float epsilon, Parameter query, Parameter? queryBias, Parameter key, Parameter? keyBias,
+        Parameter value, Parameter? valueBias)
     {
-        ArgumentNullException.ThrowIfNull(table);
-        RequireShape(x, positions.Length, heads * table.HeadSize, nameof(x));
-        RequireRange(positions, table.MaximumPositions, nameof(positions));
-        Tensor result = Result(x.Rows, x.Columns, x.Gradient != null, out int node);
-        RotaryOperation operation = _rotary.Rent();
-        operation.Forward(this, x, Copy(positions), table, heads, result);
+        ArgumentNullException.ThrowIfNull(norm);
+        RequireShape(norm.Tensor, 1, x.Columns, nameof(norm));
+        bool wantsGradient = x.Gradient != null || norm.IsTrainable;
+        Check(query, queryBias);
+        Check(key, keyBias);
+        Check(value, valueBias);
+        Tensor q = Result(x.Rows, query.Tensor.Rows, wantsGradient, out int node);
+        Tensor k = Result(x.Rows, key.Tensor.Rows, wantsGradient, out _);
+        Tensor v = Result(x.Rows, value.Tensor.Rows, wantsGradient, out _);
+        QueryKeyValueOperation operation = _queryKeyValue.Rent();
+        operation.Forward(this, x, norm, epsilon, (query, queryBias, q), (key, keyBias, k), (value, valueBias, v));
         Record(operation, node);
-        return result;
+        return (q, k, v);
+
+        void Check(Parameter weight, Parameter? bias)
+        {
+            RequireWeight(weight, x);
+            if (bias is not null)
+                RequireShape(bias.Tensor, 1, weight.Tensor.Rows, nameof(bias));
+            wantsGradient |= weight.IsTrainable || bias is { IsTrainable: true };
+        }
     }
 
     /// <summary>
     /// Causal grouped-query attention (arXiv 2305.13245) within each of several packed sequences:
-    /// softmax(q·kᵀ / √D)·v, where row i of a sequence sees rows 0..i of the same sequence.
+    /// softmax(q·kᵀ / √D)·v, where row i of a sequence sees rows 0..i of the same sequence. Queries and keys are turned by
+    /// the angles of their positions first (RoFormer, arXiv 2104.09864).
     /// </summary>
     /// <param name="q">[N, heads·D].</param>
     /// <param name="k">[N, keyValueHeads·D].</param>
@@ -112,9 +133,12 @@ public sealed unsafe partial class Tape
     /// <param name="sequenceOffsets">Rows where the sequences start, and N last; ascending. Sequences may be empty.</param>
     /// <param name="heads">Query heads; a multiple of <paramref name="keyValueHeads"/>.</param>
     /// <param name="keyValueHeads">Key and value heads; each serves heads / keyValueHeads query heads in a row.</param>
+    /// <param name="rotation">Angles for heads of size D, or none: queries and keys as they are.</param>
+    /// <param name="positions">The position of each row, N of them, within the table; empty without one.</param>
     /// <returns>[N, heads·D].</returns>
     public Tensor Attention(
-        Tensor q, Tensor k, Tensor v, ReadOnlySpan<int> sequenceOffsets, int heads, int keyValueHeads)
+        Tensor q, Tensor k, Tensor v, ReadOnlySpan<int> sequenceOffsets, int heads, int keyValueHeads,
+        RotaryTable? rotation = null, ReadOnlySpan<int> positions = default)
     {
         if (heads <= 0 || keyValueHeads <= 0 || heads % keyValueHeads != 0 || q.Columns % heads != 0)
         {
@@ -133,24 +157,41 @@ public sealed unsafe partial class Tape
                 throw new ArgumentException("The offsets must ascend.", nameof(sequenceOffsets));
         }
 
+        if (rotation is not null)
+            rotation.Require(headSize, positions, q.Rows);
         bool wantsGradient = q.Gradient != null || k.Gradient != null || v.Gradient != null;
         Tensor result = Result(q.Rows, q.Columns, wantsGradient, out int node);
         AttentionOperation operation = _attention.Rent();
-        operation.Forward(this, q, k, v, Copy(sequenceOffsets), sequenceOffsets.Length - 1, heads, keyValueHeads, result);
+        operation.Forward(
+            this, q, k, v, Copy(sequenceOffsets), sequenceOffsets.Length - 1, heads, keyValueHeads, rotation, Copy(positions), result);
         Record(operation, node);
         return result;
     }
 
-    /// <summary>Gated activation of a feed-forward layer (arXiv 2002.05202): silu(gate)·up, element by element.</summary>
-    /// <param name="gate">[N, C].</param>
-    /// <param name="up">[N, C].</param>
+    /// <summary>
+    /// Gated feed-forward layer with its norm and residual: x + (silu(n·gateᵀ)·(n·upᵀ))·downᵀ with n = RmsNorm(x), where the
+    /// inner product is element by element (SwiGLU, arXiv 2002.05202).
+    /// </summary>
+    /// <param name="x">[N, C].</param>
+    /// <param name="norm">The weight of the norm, [1, C].</param>
+    /// <param name="epsilon">ε &gt; 0 of the norm.</param>
+    /// <param name="gate">[I, C].</param>
+    /// <param name="up">[I, C].</param>
+    /// <param name="down">[C, I].</param>
     /// <returns>[N, C].</returns>
-    public Tensor SwiGlu(Tensor gate, Tensor up)
+    public Tensor FeedForward(Tensor x, Parameter norm, float epsilon, Parameter gate, Parameter up, Parameter down)
     {
-        RequireShape(up, gate.Rows, gate.Columns, nameof(up));
-        Tensor result = Result(gate.Rows, gate.Columns, gate.Gradient != null || up.Gradient != null, out int node);
-        SwiGluOperation operation = _swiGlu.Rent();
-        operation.Forward(this, gate, up, result);
+        ArgumentNullException.ThrowIfNull(norm);
+        ArgumentNullException.ThrowIfNull(down);
+        RequireShape(norm.Tensor, 1, x.Columns, nameof(norm));
+        RequireWeight(gate, x);
+        RequireWeight(up, x);
+        RequireShape(up.Tensor, gate.Tensor.Rows, x.Columns, nameof(up));
+        RequireShape(down.Tensor, x.Columns, gate.Tensor.Rows, nameof(down));
+        bool wantsGradient = x.Gradient != null || norm.IsTrainable || gate.IsTrainable || up.IsTrainable || down.IsTrainable;
+        Tensor result = Result(x.Rows, x.Columns, wantsGradient, out int node);
+        FeedForwardOperation operation = _feedForward.Rent();
+        operation.Forward(this, x, norm, epsilon, gate, up, down, result);
         Record(operation, node);
         return result;
     }

@@ -18,6 +18,7 @@ public sealed unsafe partial class Tape : IDisposable
     private readonly List<Operation> _records = [];
     private readonly List<Node> _nodes = [];
     private readonly List<IOperationPool> _pools = [];
+    private readonly Arena _scratch = new();
     private bool _recording;
 
     /// <summary>Creates a tape whose operations run on a pool; the pool is not disposed with the tape.</summary>
@@ -28,9 +29,9 @@ public sealed unsafe partial class Tape : IDisposable
         _embedding = Register(new OperationPool<EmbeddingOperation>());
         _rmsNorm = Register(new OperationPool<RmsNormOperation>());
         _linear = Register(new OperationPool<LinearOperation>());
-        _rotary = Register(new OperationPool<RotaryOperation>());
+        _queryKeyValue = Register(new OperationPool<QueryKeyValueOperation>());
         _attention = Register(new OperationPool<AttentionOperation>());
-        _swiGlu = Register(new OperationPool<SwiGluOperation>());
+        _feedForward = Register(new OperationPool<FeedForwardOperation>());
         _add = Register(new OperationPool<AddOperation>());
         _scale = Register(new OperationPool<ScaleOperation>());
         _gatherRows = Register(new OperationPool<GatherRowsOperation>());
@@ -99,11 +100,8 @@ public sealed unsafe partial class Tape : IDisposable
         nodes[last].Written = true;
         for (int i = _records.Count - 1; i >= 0; i--)
         {
-            Operation operation = _records[i];
-            if (!_nodes[operation.Output].Written)
-                continue;
-            Settle(operation.Output);
-            operation.Backward(this);
+            if (SettleOutputs(_records[i]))
+                _records[i].Backward(this);
         }
 
         // What the loss does not depend on has gradient zero.
@@ -113,12 +111,26 @@ public sealed unsafe partial class Tape : IDisposable
             if (nodes[i].Written)
                 Settle(i);
             else
-                NativeMemory.Clear(nodes[i].Gradient, (nuint)nodes[i].Length * sizeof(float));
+                Clear(i);
         }
     }
 
     /// <summary>Frees the memory.</summary>
-    public void Dispose() => Arena.Dispose();
+    public void Dispose()
+    {
+        Arena.Dispose();
+        _scratch.Dispose();
+    }
+
+    /// <summary>
+    /// Memory for one pass of one operation, the same for all of them so that it stays in the caches; not cleared, valid
+    /// until the next call.
+    /// </summary>
+    internal float* Scratch(long floats)
+    {
+        _scratch.Reset();
+        return _scratch.Floats(floats);
+    }
 
     /// <summary>A result [rows, columns], not cleared; its gradient has memory only when it is wanted and recording.</summary>
     internal Tensor Result(int rows, int columns, bool wantsGradient, out int node)
@@ -198,6 +210,30 @@ public sealed unsafe partial class Tape : IDisposable
             entry.Written = true;
             entry.Pending = gradient;
         }
+    }
+
+    // Whether the loss depends on a result of an operation; if so, makes the gradients of all its results complete.
+    private bool SettleOutputs(Operation operation)
+    {
+        bool reached = false;
+        for (int node = operation.Output; node < operation.Output + operation.Outputs; node++)
+            reached |= _nodes[node].Written;
+        for (int node = operation.Output; reached && node < operation.Output + operation.Outputs; node++)
+        {
+            if (_nodes[node].Written)
+                Settle(node);
+            else
+                Clear(node);
+        }
+
+        return reached;
+    }
+
+    private void Clear(int node)
+    {
+        ref Node entry = ref CollectionsMarshal.AsSpan(_nodes)[node];
+        NativeMemory.Clear(entry.Gradient, (nuint)entry.Length * sizeof(float));
+        entry.Written = true;
     }
 
     // Copies a contribution that was only remembered.

@@ -29,7 +29,7 @@ internal sealed class LargeStep(int threads)
             new("embedding", Vocabulary, Width), new("norm", 1, Width, true), new("q", Heads * HeadSize, Width),
             new("q.bias", 1, Heads * HeadSize, true), new("k", KeyValueHeads * HeadSize, Width),
             new("v", KeyValueHeads * HeadSize, Width), new("o", Width, Heads * HeadSize), new("gate", Inner, Width),
-            new("up", Inner, Width), new("down", Width, Inner), new("score", 2, Width),
+            new("up", Inner, Width), new("down", Width, Inner), new("square", Width, Width), new("score", 2, Width),
         ]);
         var random = new RandomStream(3);
         foreach (Parameter parameter in set.All)
@@ -46,14 +46,11 @@ internal sealed class LargeStep(int threads)
         tape.Begin(recording);
         p.ZeroGradients();
         Tensor x = tape.Embedding(s_tokens, p["embedding"]);
-        Tensor normed = tape.RmsNorm(x, p["norm"], 1e-6f);
-        Tensor q = tape.Rotary(tape.Linear(normed, p["q"], p["q.bias"]), s_positions, s_table, Heads);
-        Tensor k = tape.Rotary(tape.Linear(normed, p["k"]), s_positions, s_table, KeyValueHeads);
-        Tensor attended = tape.Attention(q, k, tape.Linear(normed, p["v"]), s_offsets, Heads, KeyValueHeads);
+        var (q, k, v) = tape.QueryKeyValue(x, p["norm"], 1e-6f, p["q"], p["q.bias"], p["k"], null, p["v"], null);
+        Tensor attended = tape.Attention(q, k, v, s_offsets, Heads, KeyValueHeads, s_table, s_positions);
         x = tape.AddLinear(x, attended, p["o"]);
-        normed = tape.RmsNorm(x, p["norm"], 1e-6f);
-        Tensor inner = tape.SwiGlu(tape.Linear(normed, p["gate"]), tape.Linear(normed, p["up"]));
-        x = tape.Add(x, tape.Linear(inner, p["down"]));
+        x = tape.FeedForward(x, p["norm"], 1e-6f, p["gate"], p["up"], p["down"]);
+        x = tape.Add(x, tape.Linear(tape.RmsNorm(x, p["norm"], 1e-6f), p["square"]));
         Tensor tokenLoss = tape.TokenCrossEntropy(tape.Linear(x, p["embedding"]), s_targets, [], s_tokens.Length);
         Tensor scores = tape.Linear(tape.GatherRows(x, s_rows), p["score"]);
         Tensor choice = tape.SoftCrossEntropy(tape.Reshape(tape.Column(scores, 0), 1, 4), s_soft, [], 1f);

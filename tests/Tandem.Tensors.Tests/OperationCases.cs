@@ -13,7 +13,7 @@ internal static class OperationCases
 
     private static IEnumerable<OperationCase> Build() =>
     [
-        .. Embeddings(), .. Norms(), .. Linears(), .. Residuals(), .. Rotaries(), .. Attentions(), .. Elementwise(), .. Losses(),
+        .. Embeddings(), .. Norms(), .. Linears(), .. Residuals(), .. Projections(), .. FeedForwards(), .. Attentions(), .. Elementwise(), .. Losses(),
     ];
 
     private static IEnumerable<OperationCase> Embeddings()
@@ -86,18 +86,49 @@ internal static class OperationCases
         static double[] Sum(double[] a, double[] b) => [.. a.Zip(b, (x, y) => x + y)];
     }
 
-    private static IEnumerable<OperationCase> Rotaries()
+    private static IEnumerable<OperationCase> Projections()
     {
-        foreach (var (positions, heads, headSize) in new[]
+        // More rows than 64 are taken in blocks.
+        foreach (var (rows, inputs, outputs) in new[] { (1, 1, 1), (3, 7, 5), (70, 3, 2), (101, 5, 18), (0, 4, 3) })
         {
-            (new[] { 0, 1, 2, 0, 1 }, 2, 6), ([5], 3, 16), ([1, 11, 4], 1, 36), ([], 2, 4),
-        })
-        {
-            var table = new RotaryTable(headSize, 12, 100f);
             yield return new(
-                $"Rotary {positions.Length} rows, {heads} heads of {headSize}", [(positions.Length, heads * headSize)], [],
-                (tape, x, _) => tape.Rotary(x[0], positions, table, heads),
-                v => OperationReferences.Rotary(v[0], positions, heads, headSize, 100));
+                $"QueryKeyValue {rows}x{inputs} to {outputs}", [(rows, inputs)],
+                [(1, inputs), (outputs, inputs), (1, outputs), (outputs, inputs), (outputs, inputs), (1, outputs)],
+                (tape, x, p) =>
+                {
+                    var (q, k, v) = tape.QueryKeyValue(x[0], p[0], 1e-3f, p[1], p[2], p[3], null, p[4], p[5]);
+                    return tape.Add(tape.Add(tape.Scale(q, 2f), k), tape.Scale(v, -1f));
+                },
+                v =>
+                {
+                    double[] normed = OperationReferences.RmsNorm(v[0], v[1], 1e-3f);
+                    double[] query = OperationReferences.Linear(normed, v[2], v[3], inputs, outputs);
+                    double[] key = OperationReferences.Linear(normed, v[4], null, inputs, outputs);
+                    double[] value = OperationReferences.Linear(normed, v[5], v[6], inputs, outputs);
+                    return [.. query.Select((q, i) => (2 * q) + key[i] - value[i])];
+                });
+            yield return new(
+                $"QueryKeyValue of which only the value is used {rows}x{inputs} to {outputs}", [(rows, inputs)],
+                [(1, inputs), (outputs, inputs), (2 * outputs, inputs), (3 * outputs, inputs), (1, 3 * outputs)],
+                (tape, x, p) => tape.QueryKeyValue(tape.Scale(x[0], 1f), p[0], 1e-3f, p[1], null, p[2], null, p[3], p[4]).Value,
+                v => OperationReferences.Linear(OperationReferences.RmsNorm(v[0], v[1], 1e-3f), v[4], v[5], inputs, 3 * outputs));
+        }
+    }
+
+    private static IEnumerable<OperationCase> FeedForwards()
+    {
+        foreach (var (rows, columns, inner) in new[] { (1, 1, 1), (3, 7, 5), (5, 8, 24), (70, 3, 2), (101, 6, 11), (0, 4, 3) })
+        {
+            string shape = $"{rows}x{columns} by {inner}";
+            (int, int)[] weights = [(1, columns), (inner, columns), (inner, columns), (columns, inner)];
+            yield return new(
+                $"FeedForward {shape}", [(rows, columns)], weights,
+                (tape, x, p) => tape.FeedForward(x[0], p[0], 1e-3f, p[1], p[2], p[3]),
+                v => OperationReferences.FeedForward(v[0], v[1], 1e-3f, v[2], v[3], v[4], columns, inner));
+            yield return new(
+                $"FeedForward beside another reader {shape}", [(rows, columns)], weights,
+                (tape, x, p) => tape.Add(tape.FeedForward(x[0], p[0], 1e-3f, p[1], p[2], p[3]), tape.Scale(x[0], 0.5f)),
+                v => [.. OperationReferences.FeedForward(v[0], v[1], 1e-3f, v[2], v[3], v[4], columns, inner).Zip(v[0], (y, x) => y + (x / 2))]);
         }
     }
 
@@ -119,6 +150,32 @@ internal static class OperationCases
                 (tape, x, _) => tape.Attention(x[0], x[1], x[2], offsets, heads, keyValueHeads),
                 v => OperationReferences.Attention(v[0], v[1], v[2], offsets, heads, keyValueHeads, headSize));
         }
+
+        foreach (var (offsets, positions, heads, keyValueHeads, headSize) in new[]
+        {
+            (new[] { 0, 1 }, new[] { 5 }, 1, 1, 4), ([0, 3, 5], [0, 1, 2, 0, 1], 2, 1, 6), ([0, 3], [1, 11, 4], 1, 1, 36),
+            ([0, 2, 2, 7], [3, 4, 0, 1, 2, 3, 4], 4, 2, 16), ([0, 0], [], 2, 2, 4),
+        })
+        {
+            var table = new RotaryTable(headSize, 12, 100f);
+            (int, int) keys = (offsets[^1], keyValueHeads * headSize);
+            yield return new(
+                $"Attention turned [{string.Join(",", offsets)}], {heads}/{keyValueHeads} heads of {headSize}",
+                [(offsets[^1], heads * headSize), keys, keys], [],
+                (tape, x, _) => tape.Attention(x[0], x[1], x[2], offsets, heads, keyValueHeads, table, positions),
+                v => OperationReferences.Attention(
+                    OperationReferences.Rotary(v[0], positions, heads, headSize, 100),
+                    OperationReferences.Rotary(v[1], positions, keyValueHeads, headSize, 100), v[2], offsets, heads, keyValueHeads, headSize));
+            yield return new(
+                $"Attention turned of one tensor [{string.Join(",", offsets)}], {heads} heads of {headSize}",
+                [(offsets[^1], heads * headSize)], [],
+                (tape, x, _) => tape.Attention(x[0], x[0], x[0], offsets, heads, heads, table, positions),
+                v =>
+                {
+                    double[] turned = OperationReferences.Rotary(v[0], positions, heads, headSize, 100);
+                    return OperationReferences.Attention(turned, turned, v[0], offsets, heads, heads, headSize);
+                });
+        }
     }
 
     private static IEnumerable<OperationCase> Elementwise()
@@ -127,10 +184,6 @@ internal static class OperationCases
         {
             string shape = $"{rows}x{columns}";
             (int, int) one = (rows, columns);
-            yield return new($"SwiGlu {shape}", [one, one], [],
-                (tape, x, _) => tape.SwiGlu(x[0], x[1]), v => OperationReferences.SwiGlu(v[0], v[1]));
-            yield return new($"SwiGlu of itself {shape}", [one], [],
-                (tape, x, _) => tape.SwiGlu(x[0], x[0]), v => OperationReferences.SwiGlu(v[0], v[0]));
             yield return new($"Add {shape}", [one, one], [],
                 (tape, x, _) => tape.Add(x[0], x[1]), v => [.. v[0].Zip(v[1], (a, b) => a + b)]);
             yield return new($"Add to itself {shape}", [one], [],
@@ -152,10 +205,10 @@ internal static class OperationCases
                 (tape, x, _) => tape.Column(x[0], columns - 1),
                 v => [.. Enumerable.Range(0, rows).Select(r => v[0][(r * columns) + columns - 1])]);
             yield return new($"Several readers {shape}", [one], [(1, columns)],
-                (tape, x, p) => tape.Add(tape.GatherRows(x[0], some), tape.GatherRows(tape.SwiGlu(tape.RmsNorm(x[0], p[0], 1e-3f), x[0]), some)),
+                (tape, x, p) => tape.Add(tape.GatherRows(x[0], some), tape.GatherRows(tape.RmsNorm(x[0], p[0], 1e-3f), some)),
                 v =>
                 {
-                    double[] y = OperationReferences.SwiGlu(OperationReferences.RmsNorm(v[0], v[1], 1e-3f), v[0]);
+                    double[] y = OperationReferences.RmsNorm(v[0], v[1], 1e-3f);
                     return [.. some.SelectMany(r => v[0].Zip(y, (a, b) => a + b).Skip(r * columns).Take(columns))];
                 });
         }

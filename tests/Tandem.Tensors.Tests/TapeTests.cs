@@ -150,5 +150,52 @@ public sealed unsafe class TapeTests
         Assert.Throws<ArgumentException>(() => tape.TokenCrossEntropy(x, [0, 1, 2], [1f], 1f));
         Assert.Throws<ArgumentException>(() => tape.Backward(x));
         Assert.Throws<ArgumentOutOfRangeException>(() => new RotaryTable(5, 4, 10f));
+
+        using var rotation = new RotaryTable(4, 8, 10f);
+        Assert.Throws<ArgumentException>(() => tape.Attention(x, x, x, [0, 3], 2, 2, rotation, [0, 1, 2]));
+        Assert.Throws<ArgumentException>(() => tape.Attention(x, x, x, [0, 3], 1, 1, rotation, [0, 1]));
+        Assert.Throws<ArgumentOutOfRangeException>(() => tape.Attention(x, x, x, [0, 3], 1, 1, rotation, [0, 1, 8]));
+        Assert.Throws<ArgumentException>(() => rotation.Turn(tape.Input(new float[9], 3, 3), [0, 1, 2]));
+        Tensor narrow = tape.Input(new float[9], 3, 3, wantsGradient: true);
+        Parameter norm = parameters["b"];
+        Assert.Throws<ArgumentException>(() => tape.QueryKeyValue(narrow, norm, 1e-6f, w, norm, w, null, w, null));
+        Assert.Throws<ArgumentException>(() => tape.QueryKeyValue(narrow, w, 1e-6f, w, null, w, null, w, null));
+        Assert.Throws<ArgumentException>(() => tape.QueryKeyValue(x, norm, 1e-6f, w, null, w, null, w, null));
+        Assert.Throws<ArgumentException>(() => tape.FeedForward(narrow, w, 1e-6f, w, w, w));
+        Assert.Throws<ArgumentException>(() => tape.FeedForward(narrow, norm, 1e-6f, w, norm, w));
+        Assert.Throws<ArgumentException>(() => tape.FeedForward(narrow, norm, 1e-6f, w, w, w));
+    }
+
+    [Fact]
+    public void Turn_OfRows_IsTheReference()
+    {
+        int[] positions = [3, 0, 11];
+        float[] values = [.. Enumerable.Range(0, 3 * 2 * 18).Select(i => (float)Math.Sin(i))];
+        double[] expected = OperationReferences.Rotary(Array.ConvertAll(values, v => (double)v), positions, 2, 18, 100);
+        using var pool = new WorkerPool(1);
+        using var tape = new Tape(pool);
+        tape.Begin(recording: false);
+        Tensor x = tape.Input(values, 3, 36);
+        using var table = new RotaryTable(18, 12, 100f);
+        table.Turn(x, positions);
+        for (int i = 0; i < values.Length; i++)
+            Assert.Equal(expected[i], x.Values[i], 1e-5);
+    }
+
+    [Fact]
+    public void Backward_OfAStepTwice_AddsTheSameGradientsAgain()
+    {
+        using var pool = new WorkerPool(2);
+        using var tape = new Tape(pool);
+        using ParameterSet parameters = LargeStep.NewParameters();
+        Tensor loss = LargeStep.Step(tape, parameters);
+        float[][] once = [.. parameters.All.Select(p => p.Tensor.Gradients.ToArray())];
+        tape.Backward(loss);
+        foreach (var (parameter, first) in parameters.All.Zip(once))
+        {
+            double largest = first.Max(Math.Abs);
+            for (int i = 0; i < first.Length; i++)
+                Assert.Equal(2 * first[i], parameter.Tensor.Gradients[i], largest * 1e-5);
+        }
     }
 }

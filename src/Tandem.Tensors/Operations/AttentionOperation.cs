@@ -17,14 +17,18 @@ internal sealed unsafe class AttentionOperation : Operation
 
     private Tensor _q, _k, _v, _result;
     private int _qNode, _kNode, _vNode;
-    private int* _offsets;
+    private int* _offsets, _positions;
+    private RotaryTable? _rotation;
     private int _sequences, _heads, _keyValueHeads;
     private float* _statistics; // [N, heads, 2]: largest score, 1 / exponential sum
 
-    /// <summary>result = softmax(q·kᵀ / √D)·v.</summary>
+    /// <summary>result = softmax(q·kᵀ / √D)·v, with q and k turned by the angles of their positions.</summary>
     public void Forward(
-        Tape tape, Tensor q, Tensor k, Tensor v, int* offsets, int sequences, int heads, int keyValueHeads, Tensor result)
+        Tape tape, Tensor q, Tensor k, Tensor v, int* offsets, int sequences, int heads, int keyValueHeads,
+        RotaryTable? rotation, int* positions, Tensor result)
     {
+        _rotation = rotation;
+        _positions = positions;
         (_q, _k, _v, _result) = (q, k, v, result);
         (_qNode, _kNode, _vNode) = (tape.NodeOf(q), tape.NodeOf(k), tape.NodeOf(v));
         _offsets = offsets;
@@ -32,6 +36,7 @@ internal sealed unsafe class AttentionOperation : Operation
         _statistics = tape.Arena.Floats((2L * q.Rows * heads) + 1);
         Work work = NewWork(tape);
         tape.Pool.Run(sequences * keyValueHeads, &ForwardChunk, &work);
+        GC.KeepAlive(rotation);
     }
 
     /// <inheritdoc/>
@@ -58,13 +63,22 @@ internal sealed unsafe class AttentionOperation : Operation
         }
 
         tape.Pool.Run(_sequences * _keyValueHeads, &BackwardChunk, &work);
+        GC.KeepAlive(_rotation);
     }
 
     private Work NewWork(Tape tape)
     {
         int headSize = _q.Columns / _heads;
+        var rotary = new RotaryRows { Positions = _positions };
+        if (_rotation is not null)
+        {
+            rotary.Cosines = _rotation.Cosines;
+            rotary.Sines = _rotation.Sines;
+        }
+
         return new Work
         {
+            Rotary = rotary,
             Q = _q.Data,
             K = _k.Data,
             V = _v.Data,
@@ -109,7 +123,8 @@ internal sealed unsafe class AttentionOperation : Operation
 
         float* k = work.K + ((long)first * kvStride) + ((long)keyValueHead * d);
         float* v = work.V + ((long)first * kvStride) + ((long)keyValueHead * d);
-        GemmPacking.PackPanel(k, 1, kvStride, d, length, keys, keysT);
+        work.Rotary.Pack(first, k, kvStride, length, d, 1f, values, keys, padded);
+        GemmPacking.PackPanel(values, 1, padded, d, length, keys, keysT);
         SmallProduct.Pack(v, kvStride, length, d, 1f, values, keys, padded);
 
         float* statistics = stackalloc float[8];
@@ -123,7 +138,7 @@ internal sealed unsafe class AttentionOperation : Operation
                 long rowOffset = ((long)(first + start) * qStride) + ((long)head * d);
                 float* q = work.Q + rowOffset;
                 Ahead ahead = work.After(chunk, head, start, rows);
-                SmallProduct.Pack(q, qStride, rows, d, work.Scale, queries, paddedRows, padded);
+                work.Rotary.Pack(first + start, q, qStride, rows, d, work.Scale, queries, paddedRows, padded);
                 for (int row = 0; row < paddedRows; row += 4)
                 {
                     int visible = Math.Min(start + row + 4, length);
@@ -178,9 +193,9 @@ internal sealed unsafe class AttentionOperation : Operation
         float* deltas = stackalloc float[BlockRows]; // Σ output·gradient of each row
 
         long keyOffset = ((long)first * kvStride) + ((long)keyValueHead * d);
-        GemmPacking.PackPanel(work.K + keyOffset, 1, kvStride, d, length, keys, keysT);
+        work.Rotary.Pack(first, work.K + keyOffset, kvStride, length, d, 1f, keyRows, keys, padded);
+        GemmPacking.PackPanel(keyRows, 1, padded, d, length, keys, keysT);
         GemmPacking.PackPanel(work.V + keyOffset, 1, kvStride, d, length, keys, valuesT);
-        SmallProduct.Pack(work.K + keyOffset, kvStride, length, d, 1f, keyRows, keys, padded);
         new Span<float>(keyGradients, (int)panel).Clear();
         new Span<float>(valueGradients, (int)panel).Clear();
 
@@ -194,7 +209,7 @@ internal sealed unsafe class AttentionOperation : Operation
                 int blockKeys = RoundUp(Math.Min(start + paddedRows, length));
                 long rowOffset = ((long)(first + start) * qStride) + ((long)head * d);
                 Ahead ahead = work.After(chunk, head, start, rows);
-                SmallProduct.Pack(work.Q + rowOffset, qStride, rows, d, work.Scale, queries, paddedRows, padded);
+                work.Rotary.Pack(first + start, work.Q + rowOffset, qStride, rows, d, work.Scale, queries, paddedRows, padded);
                 SmallProduct.Pack(work.ResultGradient + rowOffset, qStride, rows, d, 1f, outputs, paddedRows, padded);
                 AttentionRows.Dots(work.Result + rowOffset, work.ResultGradient + rowOffset, qStride, rows, d, deltas);
                 for (int row = 0; row < paddedRows; row += 4)
@@ -252,21 +267,27 @@ internal sealed unsafe class AttentionOperation : Operation
 
                 if (work.QGradient != null)
                 {
-                    SmallProduct.Unpack(
-                        queryGradients, padded, rows, d, work.Scale, work.QGradient + rowOffset, qStride, work.AccumulateQ);
+                    work.Rotary.Unpack(
+                        first + start, queryGradients, padded, rows, d, work.Scale, work.QGradient + rowOffset, qStride,
+                        work.AccumulateQ);
                 }
             }
         }
 
         // The queries carry the scale already.
         if (work.KGradient != null)
-            SmallProduct.Unpack(keyGradients, padded, length, d, 1f, work.KGradient + keyOffset, kvStride, work.AccumulateK);
+        {
+            work.Rotary.Unpack(
+                first, keyGradients, padded, length, d, 1f, work.KGradient + keyOffset, kvStride, work.AccumulateK);
+        }
+
         if (work.VGradient != null)
             SmallProduct.Unpack(valueGradients, padded, length, d, 1f, work.VGradient + keyOffset, kvStride, work.AccumulateV);
     }
 
     private struct Work
     {
+        public RotaryRows Rotary;
         public float* Q;
         public float* K;
         public float* V;

@@ -6,12 +6,15 @@ namespace Tandem.Tensors.Operations;
 /// </summary>
 internal abstract class Operation
 {
-    /// <summary>The node of the result; -1 when the result needs no gradient.</summary>
+    /// <summary>The node of the result, or of the first of several; -1 when the result needs no gradient.</summary>
     public int Output { get; set; } = -1;
+
+    /// <summary>The number of results, whose nodes follow each other.</summary>
+    public virtual int Outputs => 1;
 
     /// <summary>
     /// Adds this operation's contribution to the gradients of its inputs and parameters. Called only when the gradient
-    /// of the result has been written.
+    /// of a result has been written; those of other results are then zero.
     /// </summary>
     public abstract void Backward(Tape tape);
 }

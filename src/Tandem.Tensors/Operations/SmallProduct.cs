@@ -29,7 +29,7 @@ internal static unsafe class SmallProduct
         float* a, long rowStep, long depthStep, float* b, long ldb, float* c, long ldc, int rows, int columns, int depth,
         bool accumulate)
     {
-        long secondRow = 2 * rowStep, rowBytes = ldb * sizeof(float), depthBytes = depthStep * sizeof(float);
+        long rowBytes = ldb * sizeof(float), depthBytes = depthStep * sizeof(float);
         for (int i = 0; i < rows; i += 4)
         {
             for (int j = 0; j < columns; j += 16)
@@ -54,24 +54,28 @@ internal static unsafe class SmallProduct
                     s00 = s01 = s10 = s11 = s20 = s21 = s30 = s31 = Vector256<float>.Zero;
                 }
 
-                for (int k = depth; k != 0; k--)
+                int k = depth;
+                for (; k >= 4; k -= 4)
                 {
-                    Vector256<float> low = Vector256.Load(row), high = Vector256.Load(row + 8);
-                    row = (float*)((byte*)row + rowBytes);
-                    Vector256<float> x = Vector256.Create(*a0);
-                    s00 = Vector256.FusedMultiplyAdd(x, low, s00);
-                    s01 = Vector256.FusedMultiplyAdd(x, high, s01);
-                    x = Vector256.Create(a0[rowStep]);
-                    s10 = Vector256.FusedMultiplyAdd(x, low, s10);
-                    s11 = Vector256.FusedMultiplyAdd(x, high, s11);
-                    x = Vector256.Create(a0[secondRow]);
-                    s20 = Vector256.FusedMultiplyAdd(x, low, s20);
-                    s21 = Vector256.FusedMultiplyAdd(x, high, s21);
-                    x = Vector256.Create(*a3);
-                    s30 = Vector256.FusedMultiplyAdd(x, low, s30);
-                    s31 = Vector256.FusedMultiplyAdd(x, high, s31);
-                    a0 = (float*)((byte*)a0 + depthBytes);
-                    a3 = (float*)((byte*)a3 + depthBytes);
+                    Step(
+                        ref a0, ref a3, rowStep, depthBytes, ref row, rowBytes, ref s00, ref s01, ref s10, ref s11, ref s20, ref s21,
+                        ref s30, ref s31);
+                    Step(
+                        ref a0, ref a3, rowStep, depthBytes, ref row, rowBytes, ref s00, ref s01, ref s10, ref s11, ref s20, ref s21,
+                        ref s30, ref s31);
+                    Step(
+                        ref a0, ref a3, rowStep, depthBytes, ref row, rowBytes, ref s00, ref s01, ref s10, ref s11, ref s20, ref s21,
+                        ref s30, ref s31);
+                    Step(
+                        ref a0, ref a3, rowStep, depthBytes, ref row, rowBytes, ref s00, ref s01, ref s10, ref s11, ref s20, ref s21,
+                        ref s30, ref s31);
+                }
+
+                for (; k != 0; k--)
+                {
+                    Step(
+                        ref a0, ref a3, rowStep, depthBytes, ref row, rowBytes, ref s00, ref s01, ref s10, ref s11, ref s20, ref s21,
+                        ref s30, ref s31);
                 }
 
                 Vector256.Store(s00, c0);
@@ -84,6 +88,31 @@ internal static unsafe class SmallProduct
                 Vector256.Store(s31, c3 + 8);
             }
         }
+    }
+
+    // One step of the inner dimension: the outer product of a column of A and a row of B.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Step(
+        ref float* a, ref float* a3, long rowStep, long depthBytes, ref float* b, long rowBytes,
+        ref Vector256<float> s00, ref Vector256<float> s01, ref Vector256<float> s10, ref Vector256<float> s11,
+        ref Vector256<float> s20, ref Vector256<float> s21, ref Vector256<float> s30, ref Vector256<float> s31)
+    {
+        Vector256<float> low = Vector256.Load(b), high = Vector256.Load(b + 8);
+        Vector256<float> x = Vector256.Create(*a);
+        s00 = Vector256.FusedMultiplyAdd(x, low, s00);
+        s01 = Vector256.FusedMultiplyAdd(x, high, s01);
+        x = Vector256.Create(a[rowStep]);
+        s10 = Vector256.FusedMultiplyAdd(x, low, s10);
+        s11 = Vector256.FusedMultiplyAdd(x, high, s11);
+        x = Vector256.Create(a[2 * rowStep]);
+        s20 = Vector256.FusedMultiplyAdd(x, low, s20);
+        s21 = Vector256.FusedMultiplyAdd(x, high, s21);
+        x = Vector256.Create(*a3);
+        s30 = Vector256.FusedMultiplyAdd(x, low, s30);
+        s31 = Vector256.FusedMultiplyAdd(x, high, s31);
+        b = (float*)((byte*)b + rowBytes);
+        a = (float*)((byte*)a + depthBytes);
+        a3 = (float*)((byte*)a3 + depthBytes);
     }
 
     /// <summary>destination[i, j] = source[i, j]·scale, zero up to [paddedRows, paddedColumns].</summary>

@@ -1,0 +1,162 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+
+namespace Tandem.Tensors.Operations;
+
+/// <summary>
+/// y = x + h·Dᵀ with h = silu(g)·u, g = n·Gᵀ, u = n·Uᵀ, silu(g) = g·σ(g) (arXiv 2002.05202) and n the normalized rows of
+/// x. Backward: dh = dy·D, dg = dh·u·σ(g)·(1 + g·(1 - σ(g))), du = dh·g·σ(g), dn = du·U + dg·G, dD += dyᵀ·h,
+/// dG += dgᵀ·n, dU += duᵀ·n, and <see cref="RmsNormRows"/> from there. A block of rows goes through all of it while it is
+/// in a core's cache. Of n, h and their gradients nothing is kept: h comes from the σ that the backward pass needs anyway.
+/// </summary>
+internal sealed unsafe class FeedForwardOperation : Operation
+{
+    private Tensor _x, _result;
+    private int _xNode;
+    private Parameter _norm = null!, _gateWeight = null!, _upWeight = null!, _downWeight = null!;
+    private RmsNormRows _rows;
+    private float* _gate, _up; // [N, I]: g and u
+
+    private int Inner => _gateWeight.Tensor.Rows;
+
+    private int Stride => NormalizedRows.Stride(_x.Columns);
+
+    /// <summary>result = x + (silu(n·gateᵀ)·(n·upᵀ))·downᵀ.</summary>
+    public void Forward(
+        Tape tape, Tensor x, Parameter norm, float epsilon, Parameter gate, Parameter up, Parameter down, Tensor result)
+    {
+        (_x, _norm, _gateWeight, _upWeight, _downWeight, _result) = (x, norm, gate, up, down, result);
+        _xNode = tape.NodeOf(x);
+        _rows = new RmsNormRows(tape, x, norm.Tensor, epsilon);
+        long inner = (long)x.Rows * Inner;
+        _gate = tape.Arena.Floats(Math.Max(inner, 1));
+        _up = tape.Arena.Floats(Math.Max(inner, 1));
+        Work work = NewWork(tape.Scratch(inner + ((long)x.Rows * Stride)));
+        BlockStep* steps = stackalloc BlockStep[3];
+        steps[0].Problem = GemmProblem.Projection(x.Rows, work.Normalized.Data, Stride, gate.Tensor, null, _gate);
+        steps[1].Problem = GemmProblem.Projection(x.Rows, work.Normalized.Data, Stride, up.Tensor, null, _up);
+        steps[1].Then = &Activate;
+        steps[2].Problem = GemmProblem.Projection(x.Rows, work.Hidden, Inner, down.Tensor, null, result.Data, x.Data);
+        steps[2].Fetch = new RowFetch(x.Data, x.Columns, ofNextBlock: true);
+        GemmBlocks.Multiply(x.Rows, steps, 3, &NormalizedRows.Normalize, &work, tape.Pool);
+    }
+
+    /// <inheritdoc/>
+    public override void Backward(Tape tape)
+    {
+        long inner = (long)_x.Rows * Inner;
+        Work work = NewWork(tape.Scratch((3 * inner) + ((long)_x.Rows * Stride) + _x.Length));
+        float* gradient = work.Normalized.Data + ((long)_x.Rows * Stride); // of the normalized rows
+        work.GateGradient = gradient + _x.Length;
+        work.UpGradient = work.GateGradient + inner;
+        float* dy = _result.Gradient;
+        if (_xNode >= 0)
+            tape.Contribute(_xNode, dy, _result.Length);
+        BlockStep* steps = stackalloc BlockStep[3];
+        steps[0].Problem = GemmProblem.InputGradient(_x.Rows, dy, _downWeight.Tensor, work.Hidden, accumulate: false);
+        steps[0].Fetch = new RowFetch(_gate, Inner, ofNextBlock: false);
+        steps[0].SecondFetch = new RowFetch(_up, Inner, ofNextBlock: false);
+        steps[0].Then = &Differentiate;
+        steps[1].Problem = GemmProblem.InputGradient(_x.Rows, work.UpGradient, _upWeight.Tensor, gradient, accumulate: false);
+        steps[2].Problem = GemmProblem.InputGradient(_x.Rows, work.GateGradient, _gateWeight.Tensor, gradient, accumulate: true);
+        steps[2].Fetch = new RowFetch(_x.Data, _x.Columns, ofNextBlock: true);
+        steps[2].SecondFetch = new RowFetch(dy, _x.Columns, ofNextBlock: true);
+        GemmBlocks.Multiply(_x.Rows, steps, 3, &NormalizedRows.Restore, &work, tape.Pool);
+        _rows.Backward(tape, gradient, _x, _xNode, _norm);
+
+        GemmProblem* products = stackalloc GemmProblem[2];
+        int count = 0;
+        if (_upWeight.IsTrainable)
+            products[count++] = GemmProblem.WeightGradient(_x.Rows, work.UpGradient, work.Normalized.Data, Stride, _upWeight.Tensor);
+        if (_gateWeight.IsTrainable)
+            products[count++] = GemmProblem.WeightGradient(_x.Rows, work.GateGradient, work.Normalized.Data, Stride, _gateWeight.Tensor);
+        GemmBlocks.MultiplySharingB(products, count, tape.Pool);
+        products[0] = GemmProblem.WeightGradient(_x.Rows, dy, work.Hidden, Inner, _downWeight.Tensor);
+        GemmBlocks.MultiplySharingB(products, _downWeight.IsTrainable ? 1 : 0, tape.Pool);
+    }
+
+    private Work NewWork(float* scratch) => new()
+    {
+        Normalized = new NormalizedRows(_rows, scratch + ((long)_x.Rows * Inner), Stride),
+        Gate = _gate,
+        Up = _up,
+        Hidden = scratch,
+        Columns = Inner,
+    };
+
+    // h of a block of rows.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Activate(void* state, int first, int rows)
+    {
+        ref Work work = ref *(Work*)state;
+        nint i = (nint)first * work.Columns, end = i + ((nint)rows * work.Columns);
+        float* gate = work.Gate, up = work.Up, hidden = work.Hidden;
+        for (; i + 8 <= end; i += 8)
+        {
+            Vector256<float> g = Vector256.Load(gate + i);
+            Vector256.Store(g * VectorMath.Sigmoid(g) * Vector256.Load(up + i), hidden + i);
+        }
+
+        if (i < end)
+            ActivateTail(gate + i, up + i, hidden + i, (int)(end - i));
+    }
+
+    // Apart, because calls in a method make the compiler keep vectors of its loops in memory.
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static void ActivateTail(float* gate, float* up, float* hidden, int count)
+    {
+        Vector256<float> g = Lanes.LoadPart(gate, count);
+        Lanes.StorePart(g * VectorMath.Sigmoid(g) * Lanes.LoadPart(up, count), hidden, count);
+    }
+
+    // dg, du and, in the place of dh, h of a block of rows.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Differentiate(void* state, int first, int rows)
+    {
+        ref Work work = ref *(Work*)state;
+        nint i = (nint)first * work.Columns, end = i + ((nint)rows * work.Columns);
+        float* gate = work.Gate, up = work.Up, hidden = work.Hidden;
+        float* gateGradient = work.GateGradient, upGradient = work.UpGradient;
+        for (; i + 8 <= end; i += 8)
+        {
+            Vector256<float> dh = Vector256.Load(hidden + i), u = Vector256.Load(up + i);
+            Slopes(Vector256.Load(gate + i), out Vector256<float> silu, out Vector256<float> slope);
+            Vector256.Store(dh * u * slope, gateGradient + i);
+            Vector256.Store(dh * silu, upGradient + i);
+            Vector256.Store(silu * u, hidden + i);
+        }
+
+        if (i < end)
+            DifferentiateTail(ref work, i, (int)(end - i));
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static void DifferentiateTail(ref Work work, nint start, int count)
+    {
+        Vector256<float> dh = Lanes.LoadPart(work.Hidden + start, count), u = Lanes.LoadPart(work.Up + start, count);
+        Slopes(Lanes.LoadPart(work.Gate + start, count), out Vector256<float> silu, out Vector256<float> slope);
+        Lanes.StorePart(dh * u * slope, work.GateGradient + start, count);
+        Lanes.StorePart(dh * silu, work.UpGradient + start, count);
+        Lanes.StorePart(silu * u, work.Hidden + start, count);
+    }
+
+    /// <summary>silu(g) and its derivative.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Slopes(Vector256<float> g, out Vector256<float> silu, out Vector256<float> slope)
+    {
+        Vector256<float> sigmoid = VectorMath.Sigmoid(g);
+        silu = g * sigmoid;
+        slope = Vector256.FusedMultiplyAdd(silu, Vector256<float>.One - sigmoid, sigmoid);
+    }
+
+    private struct Work
+    {
+        public NormalizedRows Normalized;
+        public float* Gate;
+        public float* Up;
+        public float* Hidden; // h, or its gradient
+        public float* GateGradient;
+        public float* UpGradient;
+        public int Columns;
+    }
+}
