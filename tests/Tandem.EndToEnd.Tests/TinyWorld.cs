@@ -28,6 +28,7 @@ public sealed class TinyWorld : IDisposable
             batch_rows: 8
             row_length: 64
             held_out_rows: 64
+            card_rows: 96
             rungs:
               - {name: t1, width: 16, layers: 1, heads: 1, intermediate: 32, tokens: 20480, snapshots: [10240]}
               - {name: t2, width: 16, layers: 2, heads: 1, intermediate: 32, tokens: 40960}

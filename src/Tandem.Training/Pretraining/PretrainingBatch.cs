@@ -100,6 +100,13 @@ internal sealed unsafe class PretrainingBatch : IDisposable
         }
     }
 
+    /// <summary>Kind and token of the first-asked answers of the first <paramref name="count"/> rows.</summary>
+    public IEnumerable<(int Kind, int Token)> FirstAsked(int count) =>
+        from row in _rows.Take(count)
+        from t in Enumerable.Range(1, row.Length)
+        where row.AnswerKinds[t] != 0 && row.FirstAsked[t]
+        select ((int)row.AnswerKinds[t], row.Tokens[t]);
+
     public void Dispose()
     {
         if (_self.IsAllocated)

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Tandem.Language;
+using Tandem.Training.Pretraining;
 
 namespace Tandem.Worlds.Ladder;
 
@@ -58,14 +59,11 @@ public sealed record LadderRung
     /// <summary>Tokens read in pre-training.</summary>
     public required long Tokens { get; init; }
 
-    /// <summary>Accuracy over first-asked answers in held-out text, by kind of question.</summary>
-    public required IReadOnlyDictionary<string, double> AnswerAccuracy { get; init; }
+    /// <summary>Right and first-asked answers in held-out text, by kind of question, of the weights as they are stored.</summary>
+    public required IReadOnlyDictionary<string, AnswerCount> Answers { get; init; }
 
-    /// <summary>The held-out rows behind <see cref="AnswerAccuracy"/>.</summary>
+    /// <summary>The held-out rows behind <see cref="Answers"/>, the same for every rung.</summary>
     public required int AnswerRows { get; init; }
-
-    /// <summary>Accuracy over all first-asked answers.</summary>
-    public required double FirstAskedAccuracy { get; init; }
 
     /// <summary>What had to be said about this rung: another seed tried before, a transition missed.</summary>
     public string? Note { get; init; }

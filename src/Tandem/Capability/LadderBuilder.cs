@@ -14,6 +14,9 @@ namespace Tandem.Capability;
 /// </summary>
 public static class LadderBuilder
 {
+    // Not the seed of a rung, so that no rung was trained or stopped by these rows.
+    private const ulong CardSeed = 0xCA2D;
+
     /// <summary>Builds the ladder, or the named rungs of it.</summary>
     /// <param name="recipe">The recipe.</param>
     /// <param name="world">The task family whose text is read.</param>
@@ -55,10 +58,10 @@ public static class LadderBuilder
             {
                 complete.Add(Publish(
                     output, rung, $"{rung.Name}@{tokens / 1_000_000}M",
-                    Path.Combine(training, "snapshots", $"tokens-{tokens:D12}"), tokens, state, recipe));
+                    Path.Combine(training, "snapshots", $"tokens-{tokens:D12}"), tokens, recipe, world, pool));
             }
 
-            complete.Add(Publish(output, rung, rung.Name, Path.Combine(training, "final"), state.Tokens, state, recipe));
+            complete.Add(Publish(output, rung, rung.Name, Path.Combine(training, "final"), state.Tokens, recipe, world, pool));
         }
 
         var manifest = new LadderManifest { TaskFamily = world.Name, Command = command, Rungs = complete };
@@ -115,26 +118,38 @@ public static class LadderBuilder
         },
     };
 
+    /// <summary>
+    /// Counts a model's right answers on the rows that the card speaks of: the same for every rung, whatever proportions of
+    /// text it was trained on.
+    /// </summary>
+    public static IReadOnlyDictionary<string, AnswerCount> Measure(
+        Transformer model, LadderRecipe recipe, ITaskFamily world, WorkerPool pool) => AnswerMeasurement.Measure(
+            model, world.Corpus(new RungRecipe().Text), recipe.CardRows, recipe.RowLength, new RandomStream(CardSeed), pool);
+
     private static LadderRung Publish(
-        string output, RungRecipe rung, string name, string model, long tokens, PretrainingState state, LadderRecipe recipe)
+        string output, RungRecipe rung, string name, string model, long tokens, LadderRecipe recipe, ITaskFamily world, WorkerPool pool)
     {
-        using Transformer transformer = Transformer.Load(model);
         string file = name.Replace('@', '-') + ".safetensors";
         string path = Path.Combine(output, file);
-        AtomicFile.Write(path, stream => transformer.Save(stream, StorageType.BF16));
-        TrainingEvaluation evaluation = state.Evaluations.LastOrDefault(e => e.Tokens <= tokens) ?? state.Evaluations[0];
+        TransformerConfiguration architecture;
+        using (Transformer trained = Transformer.Load(model))
+        {
+            architecture = trained.Configuration;
+            AtomicFile.Write(path, stream => trained.Save(stream, StorageType.BF16));
+        }
+
+        using Transformer stored = Transformer.Load(File.OpenRead(path), architecture, path);
         return new LadderRung
         {
             Name = name,
             File = file,
             Sha256 = Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(path))),
-            Architecture = transformer.Configuration,
-            ParameterCount = transformer.Configuration.ParameterCount,
+            Architecture = architecture,
+            ParameterCount = architecture.ParameterCount,
             Seed = rung.Seed,
             Tokens = tokens,
-            AnswerAccuracy = evaluation.AccuracyByKind,
-            AnswerRows = recipe.HeldOutRows,
-            FirstAskedAccuracy = evaluation.Accuracy,
+            Answers = Measure(stored, recipe, world, pool),
+            AnswerRows = recipe.CardRows,
             Note = rung.Note.Length == 0 ? null : rung.Note,
         };
     }

@@ -16,9 +16,13 @@ public sealed record LadderRecipe
     [Range(16, 4096)]
     public int RowLength { get; init; } = 128;
 
-    /// <summary>Held-out rows on which answer accuracies are measured.</summary>
+    /// <summary>Held-out rows on which answer accuracies are measured during training.</summary>
     [Range(32, 100_000)]
     public int HeldOutRows { get; init; } = 128;
+
+    /// <summary>Held-out rows on which a finished rung is measured for the card.</summary>
+    [Range(32, 1_000_000)]
+    public int CardRows { get; init; } = 8000;
 
     /// <summary>The accuracy over first-asked answers that ends the curriculum's easy stage.</summary>
     [Range(0.0, 1.0)]
