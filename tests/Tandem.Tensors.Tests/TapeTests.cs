@@ -183,6 +183,53 @@ public sealed unsafe class TapeTests
     }
 
     [Fact]
+    public void Backward_WithOneParameterFrozen_LeavesTheOthersTheSameBits()
+    {
+        using var pool = new WorkerPool(2);
+        using var tape = new Tape(pool);
+        using ParameterSet parameters = LargeStep.NewParameters();
+        LargeStep.Step(tape, parameters);
+        float[][] all = [.. parameters.All.Select(p => p.Tensor.Gradients.ToArray())];
+        foreach (Parameter frozen in parameters.All)
+        {
+            frozen.IsTrainable = false;
+            LargeStep.Step(tape, parameters);
+            foreach (var (parameter, expected) in parameters.All.Zip(all))
+                Assert.Equal(parameter == frozen ? new float[expected.Length] : expected, parameter.Tensor.Gradients.ToArray());
+            frozen.IsTrainable = true;
+        }
+    }
+
+    [Fact]
+    public void FeedForward_OfWhichOnlyTheDownProjectionIsTrained_HasItsGradient()
+    {
+        using var pool = new WorkerPool(1);
+        using var tape = new Tape(pool);
+        using var parameters = new ParameterSet([new("norm", 1, 3), new("gate", 5, 3), new("up", 5, 3), new("down", 3, 5), new("sum", 1, 210)]);
+        foreach (Parameter parameter in parameters.All)
+        {
+            for (int i = 0; i < parameter.Tensor.Length; i++)
+                parameter.Tensor.Values[i] = MathF.Cos(i);
+        }
+
+        float[] trained = Gradient();
+        foreach (string name in (string[])["norm", "gate", "up", "sum"])
+            parameters[name].IsTrainable = false;
+        Assert.Equal(trained, Gradient());
+        Assert.Contains(trained, g => g != 0);
+
+        float[] Gradient()
+        {
+            tape.Begin(recording: true);
+            parameters.ZeroGradients();
+            Tensor x = tape.Input([.. Enumerable.Range(0, 210).Select(i => MathF.Sin(i))], 70, 3);
+            Tensor y = tape.FeedForward(x, parameters["norm"], 1e-6f, parameters["gate"], parameters["up"], parameters["down"]);
+            tape.Backward(tape.Linear(tape.Reshape(y, 1, 210), parameters["sum"]));
+            return parameters["down"].Tensor.Gradients.ToArray();
+        }
+    }
+
+    [Fact]
     public void Backward_OfAStepTwice_AddsTheSameGradientsAgain()
     {
         using var pool = new WorkerPool(2);

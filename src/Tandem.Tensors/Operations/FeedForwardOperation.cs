@@ -61,8 +61,10 @@ internal sealed unsafe class FeedForwardOperation : Operation
         steps[2].Problem = GemmProblem.InputGradient(_x.Rows, work.GateGradient, _gateWeight.Tensor, gradient, accumulate: true);
         steps[2].Fetch = new RowFetch(_x.Data, _x.Columns, ofNextBlock: true);
         steps[2].SecondFetch = new RowFetch(dy, _x.Columns, ofNextBlock: true);
-        GemmBlocks.Multiply(_x.Rows, steps, 3, &NormalizedRows.Restore, &work, tape.Pool);
-        _rows.Backward(tape, gradient, _x, _xNode, _norm);
+        bool reachesRows = _xNode >= 0 || _norm.IsTrainable;
+        GemmBlocks.Multiply(_x.Rows, steps, reachesRows ? 3 : 1, &NormalizedRows.Restore, &work, tape.Pool);
+        if (reachesRows)
+            _rows.Backward(tape, gradient, _x, _xNode, _norm);
 
         GemmProblem* products = stackalloc GemmProblem[2];
         int count = 0;

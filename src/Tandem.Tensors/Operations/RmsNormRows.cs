@@ -36,12 +36,12 @@ internal unsafe struct RmsNormRows
             _inverses[i] = 1f / MathF.Sqrt((VectorMath.Dot(x, x, _columns) / _columns) + _epsilon);
         }
 
-        Scale(first, rows, y, stride);
+        Restore(first, rows, y, stride);
     }
 
     /// <summary>As <see cref="Normalize"/> when s is known.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public readonly void Scale(int first, int rows, float* y, int stride)
+    public readonly void Restore(int first, int rows, float* y, int stride)
     {
         int columns = _columns;
         float* weight = _weight;
@@ -207,6 +207,6 @@ internal unsafe struct NormalizedRows(RmsNormRows norm, float* data, int stride)
     public static void Restore(void* state, int first, int rows)
     {
         ref NormalizedRows self = ref *(NormalizedRows*)state;
-        self._norm.Scale(first, rows, self.Data, self._stride);
+        self._norm.Restore(first, rows, self.Data, self._stride);
     }
 }

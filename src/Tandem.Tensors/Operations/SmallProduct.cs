@@ -54,6 +54,7 @@ internal static unsafe class SmallProduct
                     s00 = s01 = s10 = s11 = s20 = s21 = s30 = s31 = Vector256<float>.Zero;
                 }
 
+                // As in the kernels of Gemm: the end of a short loop is foreseen by the processor.
                 int k = depth;
                 for (; k >= 4; k -= 4)
                 {
