@@ -230,6 +230,37 @@ public sealed unsafe class TapeTests
     }
 
     [Fact]
+    public void Attention_ThatKeepsExponentials_HasTheGradientsOfOneThatRecomputesThem()
+    {
+        // Exponentials are kept of 256 tokens but not of 257, and no gradient comes from a last token that no loss sees.
+        float[][] kept = Gradients(256), recomputed = Gradients(257);
+        foreach (var (expected, found) in kept.Zip(recomputed))
+        {
+            Assert.Contains(expected, g => g != 0);
+            Assert.Equal(expected, found[..expected.Length]);
+        }
+
+        static float[][] Gradients(int tokens)
+        {
+            using var pool = new WorkerPool(2);
+            using var tape = new Tape(pool);
+            using var parameters = new ParameterSet([new("sum", 1, 256 * 8)]);
+            parameters["sum"].IsTrainable = false;
+            for (int i = 0; i < parameters["sum"].Tensor.Length; i++)
+                parameters["sum"].Tensor.Values[i] = MathF.Cos(i);
+            tape.Begin(recording: true);
+            Tensor q = Input(tape, tokens, 8, 1), k = Input(tape, tokens, 4, 2), v = Input(tape, tokens, 4, 3);
+            Tensor attended = tape.Attention(q, k, v, [0, tokens], 2, 1);
+            Tensor seen = tape.GatherRows(attended, [.. Enumerable.Range(0, 256)]);
+            tape.Backward(tape.Linear(tape.Reshape(seen, 1, 256 * 8), parameters["sum"]));
+            return [q.Gradients.ToArray(), k.Gradients.ToArray(), v.Gradients.ToArray()];
+        }
+
+        static Tensor Input(Tape tape, int rows, int columns, int seed) => tape.Input(
+            [.. Enumerable.Range(0, rows * columns).Select(i => MathF.Sin(seed * (i + 1)))], rows, columns, wantsGradient: true);
+    }
+
+    [Fact]
     public void Backward_OfAStepTwice_AddsTheSameGradientsAgain()
     {
         using var pool = new WorkerPool(2);

@@ -7,8 +7,8 @@ namespace Tandem.Tensors.Operations;
 /// Causal grouped-query attention within packed sequences. A chunk of work is one key-value head of one sequence with
 /// all the query heads that share it, so each gradient has one owner and sums in one order. Queries are taken in blocks
 /// of <see cref="BlockRows"/>; keys after a block are never touched. The forward pass keeps each row's largest score and
-/// exponential sum, from which the backward pass recomputes the probabilities
-/// (FlashAttention, arXiv 2205.14135, section 3.1).
+/// exponential sum, from which the backward pass recomputes the probabilities (FlashAttention, arXiv 2205.14135, section
+/// 3.1); of short sequences it keeps the exponentials too, which take less time to read than to compute.
 /// </summary>
 internal sealed unsafe class AttentionOperation : Operation
 {
@@ -21,6 +21,8 @@ internal sealed unsafe class AttentionOperation : Operation
     private RotaryTable? _rotation;
     private int _sequences, _heads, _keyValueHeads;
     private float* _statistics; // [N, heads, 2]: largest score, 1 / exponential sum
+    private float* _powers; // see AttentionWork
+    private long* _powerOffsets;
 
     /// <summary>result = softmax(q·kᵀ / √D)·v, with q and k turned by the angles of their positions.</summary>
     public void Forward(
@@ -34,7 +36,8 @@ internal sealed unsafe class AttentionOperation : Operation
         _offsets = offsets;
         (_sequences, _heads, _keyValueHeads) = (sequences, heads, keyValueHeads);
         _statistics = tape.Arena.Floats((2L * q.Rows * heads) + 1);
-        Work work = NewWork(tape);
+        ReservePowers(tape.Arena, wanted: result.Gradient != null);
+        AttentionWork work = NewWork(tape);
         tape.Pool.Run(sequences * keyValueHeads, &ForwardChunk, &work);
         GC.KeepAlive(rotation);
     }
@@ -42,7 +45,7 @@ internal sealed unsafe class AttentionOperation : Operation
     /// <inheritdoc/>
     public override void Backward(Tape tape)
     {
-        Work work = NewWork(tape);
+        AttentionWork work = NewWork(tape);
         work.ResultGradient = _result.Gradient;
         if (_qNode >= 0)
         {
@@ -66,7 +69,7 @@ internal sealed unsafe class AttentionOperation : Operation
         GC.KeepAlive(_rotation);
     }
 
-    private Work NewWork(Tape tape)
+    private AttentionWork NewWork(Tape tape)
     {
         int headSize = _q.Columns / _heads;
         var rotary = new RotaryRows { Positions = _positions };
@@ -76,7 +79,7 @@ internal sealed unsafe class AttentionOperation : Operation
             rotary.Sines = _rotation.Sines;
         }
 
-        return new Work
+        return new AttentionWork
         {
             Rotary = rotary,
             Q = _q.Data,
@@ -84,26 +87,42 @@ internal sealed unsafe class AttentionOperation : Operation
             V = _v.Data,
             Result = _result.Data,
             Statistics = _statistics,
+            Powers = _powers,
+            PowerOffsets = _powerOffsets,
             Offsets = _offsets,
             Chunks = _sequences * _keyValueHeads,
             Threads = tape.Pool.Threads,
             Heads = _heads,
             KeyValueHeads = _keyValueHeads,
             HeadSize = headSize,
-            Padded = RoundUp(headSize),
+            Padded = AttentionWork.RoundUp(headSize),
             Scale = (float)(1.0 / Math.Sqrt(headSize)),
         };
     }
 
-    private static int RoundUp(int count) => (count + 15) / 16 * 16;
+    private void ReservePowers(Arena arena, bool wanted)
+    {
+        _powerOffsets = null;
+        if (!wanted)
+            return;
+        _powerOffsets = (long*)arena.Floats(2L * (_sequences + 1));
+        long total = 0;
+        for (int i = 0; i < _sequences; i++)
+        {
+            _powerOffsets[i] = total;
+            total += _heads * AttentionWork.PowersOfHead(_offsets[i + 1] - _offsets[i]);
+        }
+
+        _powers = arena.Floats(Math.Max(total, 1));
+    }
 
     // An odd number of cache lines: columns that are read down the rows then fall into different sets of the cache.
-    private static int KeyStride(int length) => RoundUp(length) | 16;
+    private static int KeyStride(int length) => AttentionWork.RoundUp(length) | 16;
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void ForwardChunk(void* state, int chunk)
     {
-        ref Work work = ref *(Work*)state;
+        ref AttentionWork work = ref *(AttentionWork*)state;
         int keyValueHead = chunk % work.KeyValueHeads;
         int first = work.Offsets[chunk / work.KeyValueHeads];
         int length = work.Offsets[(chunk / work.KeyValueHeads) + 1] - first;
@@ -128,6 +147,7 @@ internal sealed unsafe class AttentionOperation : Operation
         SmallProduct.Pack(v, kvStride, length, d, 1f, values, keys, padded);
 
         float* statistics = stackalloc float[8];
+        float* powers = work.PowersOf(chunk, length);
         int group = work.Heads / work.KeyValueHeads;
         for (int head = keyValueHead * group; head < (keyValueHead + 1) * group; head++)
         {
@@ -137,20 +157,21 @@ internal sealed unsafe class AttentionOperation : Operation
                 int paddedRows = (rows + 3) / 4 * 4;
                 long rowOffset = ((long)(first + start) * qStride) + ((long)head * d);
                 float* q = work.Q + rowOffset;
-                Ahead ahead = work.After(chunk, head, start, rows);
+                AttentionFetch ahead = work.After(chunk, head, start, rows);
                 work.Rotary.Pack(first + start, q, qStride, rows, d, work.Scale, queries, paddedRows, padded);
                 for (int row = 0; row < paddedRows; row += 4)
                 {
-                    int visible = Math.Min(start + row + 4, length);
-                    float* tile = probabilities + ((long)row * keys);
+                    int visible = Math.Min(start + row + 4, length), width = AttentionWork.RoundUp(visible);
+                    float* tile = powers != null ? powers : probabilities + ((long)row * keys);
+                    int stride = powers != null ? width : keys;
                     AttentionRows.Prefetch(work.Result + rowOffset + ((long)row * qStride), qStride, 4, d);
                     AttentionRows.Prefetch(work.Q + ahead.Queries + ((long)row * qStride), qStride, 4, d);
                     work.PrefetchKeys(ahead, row / 4);
                     SmallProduct.Multiply(
-                        queries + ((long)row * padded), padded, 1, keysT, keys, tile, keys, 4, RoundUp(visible), d, false);
-                    AttentionRows.Softmax(tile, keys, start + row, length, RoundUp(visible), statistics);
+                        queries + ((long)row * padded), padded, 1, keysT, keys, tile, stride, 4, width, d, false);
+                    AttentionRows.Softmax(tile, stride, start + row, length, width, statistics);
                     float* output = outputs + ((long)row * padded);
-                    SmallProduct.Multiply(tile, keys, 1, values, padded, output, padded, 4, padded, visible, false);
+                    SmallProduct.Multiply(tile, stride, 1, values, padded, output, padded, 4, padded, visible, false);
                     for (int r = 0; r < 4 && row + r < rows; r++)
                     {
                         long position = first + start + row + r;
@@ -160,6 +181,9 @@ internal sealed unsafe class AttentionOperation : Operation
                         float* destination = work.Result + (position * qStride) + ((long)head * d);
                         SmallProduct.Unpack(output + (r * padded), padded, 1, d, kept[1], destination, qStride, false);
                     }
+
+                    if (powers != null)
+                        powers += 4 * width;
                 }
             }
         }
@@ -168,7 +192,7 @@ internal sealed unsafe class AttentionOperation : Operation
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void BackwardChunk(void* state, int chunk)
     {
-        ref Work work = ref *(Work*)state;
+        ref AttentionWork work = ref *(AttentionWork*)state;
         int keyValueHead = chunk % work.KeyValueHeads;
         int first = work.Offsets[chunk / work.KeyValueHeads];
         int length = work.Offsets[(chunk / work.KeyValueHeads) + 1] - first;
@@ -198,6 +222,7 @@ internal sealed unsafe class AttentionOperation : Operation
         GemmPacking.PackPanel(work.V + keyOffset, 1, kvStride, d, length, keys, valuesT);
         new Span<float>(keyGradients, (int)panel).Clear();
         new Span<float>(valueGradients, (int)panel).Clear();
+        float* powers = work.PowersOf(chunk, length);
 
         int group = work.Heads / work.KeyValueHeads;
         for (int head = keyValueHead * group; head < (keyValueHead + 1) * group; head++)
@@ -206,15 +231,15 @@ internal sealed unsafe class AttentionOperation : Operation
             {
                 int rows = Math.Min(BlockRows, length - start);
                 int paddedRows = (rows + 3) / 4 * 4;
-                int blockKeys = RoundUp(Math.Min(start + paddedRows, length));
+                int blockKeys = AttentionWork.RoundUp(Math.Min(start + paddedRows, length));
                 long rowOffset = ((long)(first + start) * qStride) + ((long)head * d);
-                Ahead ahead = work.After(chunk, head, start, rows);
+                AttentionFetch ahead = work.After(chunk, head, start, rows);
                 work.Rotary.Pack(first + start, work.Q + rowOffset, qStride, rows, d, work.Scale, queries, paddedRows, padded);
                 SmallProduct.Pack(work.ResultGradient + rowOffset, qStride, rows, d, 1f, outputs, paddedRows, padded);
                 AttentionRows.Dots(work.Result + rowOffset, work.ResultGradient + rowOffset, qStride, rows, d, deltas);
                 for (int row = 0; row < paddedRows; row += 4)
                 {
-                    int visible = Math.Min(start + row + 4, length), width = RoundUp(visible);
+                    int visible = Math.Min(start + row + 4, length), width = AttentionWork.RoundUp(visible);
                     float* tile = probabilities + ((long)row * keys);
                     float* gradients = scores + ((long)row * keys);
                     long later = ahead.Queries + ((long)row * qStride);
@@ -224,8 +249,12 @@ internal sealed unsafe class AttentionOperation : Operation
                     if (work.QGradient != null)
                         AttentionRows.Prefetch(work.QGradient + rowOffset + ((long)row * qStride), qStride, 4, d);
                     work.PrefetchKeys(ahead, row / 4);
-                    SmallProduct.Multiply(
-                        queries + ((long)row * padded), padded, 1, keysT, keys, tile, keys, 4, width, d, false);
+                    if (powers == null)
+                    {
+                        SmallProduct.Multiply(
+                            queries + ((long)row * padded), padded, 1, keysT, keys, tile, keys, 4, width, d, false);
+                    }
+
                     SmallProduct.Multiply(
                         outputs + ((long)row * padded), padded, 1, valuesT, keys, gradients, keys, 4, width, d, false);
                     for (int r = 0; r < 4; r++)
@@ -241,8 +270,14 @@ internal sealed unsafe class AttentionOperation : Operation
                         }
 
                         float* kept = work.Statistics + ((((long)(first + start + i) * work.Heads) + head) * 2);
-                        AttentionRows.ScoreGradients(p, g, Math.Min(start + i + 1, length), width, kept[0], kept[1], deltas[i]);
+                        if (powers == null)
+                            AttentionRows.Exponentials(p, Math.Min(start + i + 1, length), width, kept[0]);
+                        AttentionRows.ScoreGradients(
+                            powers == null ? p : powers + ((long)r * width), p, g, width, kept[1], deltas[i]);
                     }
+
+                    if (powers != null)
+                        powers += 4 * width;
 
                     // dQ of these rows = dS·K
                     SmallProduct.Multiply(
@@ -283,67 +318,5 @@ internal sealed unsafe class AttentionOperation : Operation
 
         if (work.VGradient != null)
             SmallProduct.Unpack(valueGradients, padded, length, d, 1f, work.VGradient + keyOffset, kvStride, work.AccumulateV);
-    }
-
-    private struct Work
-    {
-        public RotaryRows Rotary;
-        public float* Q;
-        public float* K;
-        public float* V;
-        public float* Result;
-        public float* Statistics;
-        public float* ResultGradient;
-        public float* QGradient;
-        public float* KGradient;
-        public float* VGradient;
-        public int* Offsets;
-        public int Chunks;
-        public int Threads;
-        public int Heads;
-        public int KeyValueHeads;
-        public int HeadSize;
-        public int Padded;
-        public float Scale;
-        public bool AccumulateQ;
-        public bool AccumulateK;
-        public bool AccumulateV;
-
-        /// <summary>Fetches the share of one tile of the keys and values that are read soon.</summary>
-        public readonly void PrefetchKeys(Ahead ahead, int tile)
-        {
-            int stride = KeyValueHeads * HeadSize;
-            long offset = ahead.Keys + ((long)tile * ahead.KeysPerTile * stride);
-            AttentionRows.Prefetch(K + offset, stride, ahead.KeysPerTile, HeadSize);
-            AttentionRows.Prefetch(V + offset, stride, ahead.KeysPerTile, HeadSize);
-        }
-
-        /// <summary>What this thread is likely to read after a block of queries: the next block of this chunk or another.</summary>
-        public readonly Ahead After(int chunk, int head, int start, int rows)
-        {
-            int sequence = chunk / KeyValueHeads, group = Heads / KeyValueHeads, stride = Heads * HeadSize;
-            long first = Offsets[sequence];
-            if (first + start + rows < Offsets[sequence + 1])
-                return new Ahead { Queries = ((first + start + rows) * stride) + (head * HeadSize) };
-            if ((head + 1) % group != 0)
-                return new Ahead { Queries = (first * stride) + ((head + 1) * HeadSize) };
-            int next = Math.Min(chunk + Threads, Chunks - 1);
-            (sequence, int keyValueHead) = (next / KeyValueHeads, next % KeyValueHeads);
-            first = Offsets[sequence];
-            return new Ahead
-            {
-                Queries = (first * stride) + (keyValueHead * group * HeadSize),
-                Keys = ((first * KeyValueHeads) + keyValueHead) * HeadSize,
-                KeysPerTile = (int)((Offsets[sequence + 1] - first + (rows / 4)) / ((rows / 4) + 1)),
-            };
-        }
-    }
-
-    /// <summary>Offsets of rows that are read soon, and how many rows of keys and values to fetch with each tile; 0 for none.</summary>
-    private struct Ahead
-    {
-        public long Queries;
-        public long Keys;
-        public int KeysPerTile;
     }
 }

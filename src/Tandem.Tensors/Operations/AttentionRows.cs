@@ -42,17 +42,22 @@ internal static unsafe class AttentionRows
         (statistics[5], statistics[7]) = (inverses[2], inverses[3]);
     }
 
-    /// <summary>
-    /// p = exp(score - largest)·inverse and g = p·(g - delta) for the visible keys, both 0 for the rest up to <paramref name="width"/>.
-    /// </summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
-    public static void ScoreGradients(float* p, float* g, int visible, int width, float largest, float inverse, float delta)
+    /// <summary>Replaces a row of scores as <see cref="Softmax"/> does, given the largest.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Exponentials(float* scores, int visible, int width, float largest)
     {
-        Mask(p, visible, width);
-        Vector256<float> shift = Vector256.Create(largest), scale = Vector256.Create(inverse), center = Vector256.Create(delta);
+        Mask(scores, visible, width);
+        Exponentials(scores, width, largest);
+    }
+
+    /// <summary>p = power·inverse and g = p·(g - delta), for powers that are 0 where the row does not see the key.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
+    public static void ScoreGradients(float* powers, float* p, float* g, int width, float inverse, float delta)
+    {
+        Vector256<float> scale = Vector256.Create(inverse), center = Vector256.Create(delta);
         for (int j = 0; j < width; j += 8)
         {
-            Vector256<float> probability = VectorMath.ExpOfNonPositive(Vector256.Load(p + j) - shift) * scale;
+            Vector256<float> probability = Vector256.Load(powers + j) * scale;
             Vector256.Store(probability, p + j);
             Vector256.Store(probability * (Vector256.Load(g + j) - center), g + j);
         }
