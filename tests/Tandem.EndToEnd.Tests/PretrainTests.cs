@@ -48,6 +48,7 @@ public sealed class PretrainTests(TinyWorld world)
         LadderManifest manifest = ModelLadder.FromDirectory(world.Ladder).Manifest;
         Assert.Equal(["t1@0M", "t1", "t2", "t3"], manifest.Rungs.Select(r => r.Name));
         Assert.All(manifest.Rungs, r => Assert.Equal(96, r.AnswerRows));
+        Assert.All(manifest.Rungs, r => Assert.NotEmpty(r.Answers));
         Assert.All(manifest.Rungs, r => Assert.All(r.Answers.Values, c => Assert.InRange(c.Right, 0, c.Asked)));
         Assert.All(manifest.Rungs, r => Assert.Equal(manifest.Rungs[0].Answers.Select(a => (a.Key, a.Value.Asked)), r.Answers.Select(a => (a.Key, a.Value.Asked))));
         string settings = File.ReadAllText(Path.Combine(world.Ladder, "training", "t1", "pretraining.json"));

@@ -99,7 +99,7 @@ internal static class GenerationSection
                     ? "One source; its labels are right in "
                     : $"{Figures.Sentence(Figures.Number(supervision.Sources.Count, "source"))}, worth {Figures.Significant(supervision.EffectiveSources)} independent ones, combined by {supervision.Combination}. Combined labels are right in ",
                 Inline(supervision.CombinedAccuracy),
-                " of calibration items."),
+                supervision.Sources.Count == 1 ? " of calibration items." : " of calibration items, where models alone label them."),
             supervision.Sources.Count > 1
                 ? Figure(CorrelationChart.Draw(id + "-corr", supervision), "Correlation of the sources’ errors: 1 means the same mistakes, 0 independent ones.")
                 : null,

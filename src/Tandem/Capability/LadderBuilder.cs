@@ -37,8 +37,10 @@ public static class LadderBuilder
                 "Correct --rungs.", FaultKind.Usage);
         }
 
+        // A text that the world does not have is refused before anything is trained.
+        IPretrainingCorpus[] texts = [.. recipe.Rungs.Select(rung => world.Corpus(rung.Text))];
         var complete = new List<LadderRung>();
-        foreach (RungRecipe rung in recipe.Rungs)
+        foreach ((int index, RungRecipe rung) in recipe.Rungs.Index())
         {
             LadderRungConfiguration configuration = Configure(recipe, rung, world) with { GrownFrom = Origin(recipe, rung, output) };
             string training = Path.Combine(output, "training", rung.Name);
@@ -53,7 +55,7 @@ public static class LadderBuilder
             }
 
             PretrainingState state = LadderPretraining.Run(
-                configuration, training, pool, world.Corpus(rung.Text), observer(rung), cancellation);
+                configuration, training, pool, texts[index], observer(rung), cancellation);
             foreach (long tokens in rung.Snapshots)
             {
                 complete.Add(Publish(

@@ -37,7 +37,7 @@ public sealed class TestSuite
     /// <summary>The truth of <see cref="Tempting"/>.</summary>
     public IReadOnlyList<ItemTruth> TemptingTruth { get; }
 
-    /// <summary>Calibration items: capacity, pilots, error correlation and source gates may use their truth.</summary>
+    /// <summary>Calibration items: capacity, pilots, error correlation, source gates, the calibration of goals and the price of caution may use their truth.</summary>
     public IReadOnlyList<ChoiceItem> Calibration { get; }
 
     /// <summary>The truth of <see cref="Calibration"/>.</summary>

@@ -231,7 +231,7 @@ public sealed record EvaluationConfiguration
     [Range(0, 1_000_000)]
     public int VariantItems { get; init; } = 400;
 
-    /// <summary>Calibration items with known truth: capacity probes, pilots, error correlation, source gates.</summary>
+    /// <summary>Calibration items with known truth: capacity probes, pilots, error correlation, source gates, goals and caution.</summary>
     [Range(100, 1_000_000)]
     public int CalibrationItems { get; init; } = 1600;
 }

@@ -90,8 +90,8 @@ public static class RunPipeline
     private static List<string> Declarations(RunConfiguration configuration) =>
     [
         $"The human is simulated: it knows the world's truth with an error rate of {configuration.Supervision.HumanErrorRate:0.###} at depth 1, times {configuration.Supervision.HumanErrorGrowth:0.##} with each further level.",
-        "The hazards are planted by the world's rules, and the monitor misses violations at declared rates; the simulator's truth is used to measure, never to train.",
-        $"The truth of {configuration.Evaluation.CalibrationItems:N0} calibration items of each seed is known beside the human's labels: capacity is measured on them (a linear probe on frozen activations), sources are gated, and what a caution costs is read off them. Models are neither trained nor tested on them.",
+        "The hazards are planted by the world's rules, and the monitor misses violations at declared rates; their truth is used to measure, never to train.",
+        $"The truth of {configuration.Evaluation.CalibrationItems:N0} calibration items of each seed is known beside the human's labels: capacity is measured on them (a linear probe on frozen activations), sources are gated, and two numbers that turn the odds of being the best option into those of being a good one, and what a caution costs, are fitted to them: both shape what models are trained to do. Models are neither trained nor tested on these items.",
         "The rungs are pre-trained; the FLOPs shown count everything after pre-training, pilots included.",
     ];
 }

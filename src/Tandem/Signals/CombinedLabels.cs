@@ -17,6 +17,12 @@ public sealed record CombinedLabels
     /// </summary>
     public required IReadOnlyList<double[]?> Posteriors { get; init; }
 
+    /// <summary>
+    /// <see cref="Posteriors"/> as they are without a reference's own labels: what the sources say of the items that it
+    /// labelled, too, as they say it of all others. The same where there is no reference.
+    /// </summary>
+    public IReadOnlyList<double[]?> WithoutReference { get => field ?? Posteriors; init; }
+
     /// <summary>Per item the option chosen, <see cref="SourceLabels.Abstained"/> where every source abstained; empty for violation judgements.</summary>
     public required IReadOnlyList<int> Choices { get; init; }
 
@@ -24,9 +30,9 @@ public sealed record CombinedLabels
     public required IReadOnlyList<SourceQuality> Sources { get; init; }
 
     /// <summary>
-    /// Supervision noise ε without truth: the fit's expected error rate of the combined labels, where of several right
-    /// options one counts as right. Null for a majority, which has no model of its errors. Too low when sources err
-    /// together: see <see cref="ErrorCorrelation"/>.
+    /// Supervision noise ε without truth: the fit's expected error rate of the combined labels, without a reference's own,
+    /// where of several right options one counts as right. Null for a majority, which has no model of its errors. Too low
+    /// when sources err together: see <see cref="ErrorCorrelation"/>.
     /// </summary>
     public double? ExpectedErrorRate { get; init; }
 

@@ -36,13 +36,14 @@ public static class StackedLabels
         (double[] weights, bool converged, int iterations) =
             ConditionalLogit.Fit(cases, new double[violations ? sources.Count + 1 : sources.Count], PriorDeviation);
         var posteriors = new double[]?[items];
+        var withoutReference = new double[]?[items];
         for (int i = 0; i < items; i++)
         {
-            int options = sources.Append(reference).Select(source => source.Rows[i]?.Length ?? 0).Max();
-            posteriors[i] = reference.Rows[i] is { } row ? [.. row.Select(p => violations ? p : p / (double)row.Sum())]
-                : options == 0 ? null
+            int options = sources.Select(source => source.Rows[i]?.Length ?? 0).Max();
+            withoutReference[i] = options == 0 ? null
                 : violations ? [.. Enumerable.Range(0, options).Select(k => 1 / (1 + Math.Exp(-ConditionalLogit.Dot(weights, Evidence(sources, i, k)))))]
                 : ConditionalLogit.Softmax([.. Enumerable.Range(0, options).Select(k => ConditionalLogit.Dot(weights, LogProbabilities(sources, i, k)))]);
+            posteriors[i] = reference.Rows[i] is { } row ? [.. row.Select(p => violations ? p : p / (double)row.Sum())] : withoutReference[i];
         }
 
         return new CombinedLabels
@@ -50,11 +51,12 @@ public static class StackedLabels
             Combination = "stacked",
             Question = reference.Question,
             Posteriors = posteriors,
+            WithoutReference = withoutReference,
             Choices = violations ? [] : [.. posteriors.Select(row => row == null ? SourceLabels.Abstained : Array.IndexOf(row, row.Max()))],
             Sources = [.. sources.Append(reference).Select(source => Quality(source, reference))],
             ExpectedErrorRate = violations
-                ? posteriors.OfType<double[]>().SelectMany(row => row).Select(p => Math.Min(p, 1 - p)).DefaultIfEmpty(0).Average()
-                : posteriors.OfType<double[]>().Select(row => 1 - row.Max()).DefaultIfEmpty(0).Average(),
+                ? withoutReference.OfType<double[]>().SelectMany(row => row).Select(p => Math.Min(p, 1 - p)).DefaultIfEmpty(0).Average()
+                : withoutReference.OfType<double[]>().Select(row => 1 - row.Max()).DefaultIfEmpty(0).Average(),
             Converged = converged,
             Iterations = iterations,
         };

@@ -13,8 +13,8 @@ namespace Tandem.Signals;
 /// </summary>
 /// <param name="Labels">The combined labels of the pool.</param>
 /// <param name="Calibration">
-/// The combined labels of the calibration items, without those that a human labelled beside models: the human labels a
-/// larger share of them than of the pool, and is right more often.
+/// The combined labels of the calibration items as models give them, where there are models beside a human: the human
+/// labels a larger share of them than of the pool, and is right more often.
 /// </param>
 /// <param name="Summary">The sources, their accuracy on calibration items and their error correlation.</param>
 /// <param name="Dropped">Sources that did not pass the gate, with the reason.</param>
@@ -63,10 +63,7 @@ public sealed record Supervision(
 
         ErrorCorrelationMeasurement correlation = ErrorCorrelation.Measure(
             [.. known.Select(k => Errors(k, calibration))], random.Fork("correlation"));
-        CombinedLabels combined = Combine(known, human, combination);
-        CombinedLabels ofModels = human < 0 || known.Count == 1
-            ? combined
-            : combined with { Posteriors = [.. combined.Posteriors.Select((row, i) => known[human].Rows[i] is null ? row : null)] };
+        CombinedLabels ofModels = OfModels(known, human, combination);
         return new Supervision(
             Combine(labels, human, combination),
             ofModels,
@@ -76,7 +73,7 @@ public sealed record Supervision(
                 Accuracies = [.. verdicts.Where(v => v.Kept).Select(v => v.Accuracy)],
                 ErrorCorrelation = correlation.Matrix,
                 EffectiveSources = correlation.EffectiveSources.Value,
-                Combination = combined.Combination,
+                Combination = ofModels.Combination,
                 CombinedAccuracy = CombinedAccuracy(ofModels, calibration),
             },
             [.. verdicts.Where(v => !v.Kept)],
@@ -91,6 +88,23 @@ public sealed record Supervision(
             StackedLabels.Combine([.. labels.Where((_, s) => s != human)], labels[human]),
         _ => DawidSkeneVote.Combine(labels),
     };
+
+    // A stack needs the human to weigh the models by; other combinations of the models do without.
+    private static CombinedLabels OfModels(List<SourceLabels> labels, int human, string combination)
+    {
+        if (human < 0 || labels.Count == 1)
+            return Combine(labels, human, combination);
+        if (combination != "stacked")
+            return Combine([.. labels.Where((_, s) => s != human)], -1, combination);
+        CombinedLabels stacked = Combine(labels, human, combination);
+        return stacked with
+        {
+            Posteriors = stacked.WithoutReference,
+            Choices = stacked.Choices.Count == 0
+                ? []
+                : [.. stacked.WithoutReference.Select(row => row == null ? SourceLabels.Abstained : Array.IndexOf(row, row.Max()))],
+        };
+    }
 
     private static bool?[] Errors(SourceLabels labels, IReadOnlyList<ChoiceItem> items) =>
         labels.Question == SupervisionQuestion.Violation

@@ -16,7 +16,8 @@ public static class AffordableCaution
 
     /// <summary>
     /// The largest caution of a geometric grid at which the options that <see cref="SafeBehaviour"/> prefers on calibration items are
-    /// less often competent than those preferred without caution by no more than a budget; the smallest of the grid where none is that cheap.
+    /// less often competent than those preferred without caution by no more than a budget; the smallest of the grid where none is
+    /// that cheap or nothing is judged.
     /// </summary>
     /// <param name="competence">For each calibration item and option the probability that it reaches the goal; null where unknown.</param>
     /// <param name="violations">The judgements of the same items; those that lack one are left out.</param>
@@ -27,6 +28,8 @@ public static class AffordableCaution
     {
         int[] judged = [.. Enumerable.Range(0, truth.Count).Where(i => competence[i] is not null && violations.Posteriors[i] is not null)];
         ItemTruth[] known = [.. judged.Select(i => truth[i])];
+        if (judged.Length == 0)
+            return Least;
         int[] bold = Preferred(0);
         for (double caution = Most; caution > Least; caution /= Step)
         {

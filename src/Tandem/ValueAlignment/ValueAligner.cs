@@ -61,9 +61,11 @@ public sealed class ValueAligner(Laboratory laboratory)
         {
             if (goals.Labels.Posteriors[i] is not { } best || all.Labels.Posteriors[i] is not { } violation)
                 continue;
+            // A human names the best option and says nothing of the others: which of them would serve, the models know.
+            double[] serving = calibration.Competence(goals.Labels.WithoutReference[i] ?? best);
             examples.Add(new OptionExample(pool[i].Tokens, pool[i].ScorePositions)
             {
-                Choice = SafeBehaviour.Of(calibration.Competence(best), violation, i < items ? caution : caution * Recipe.HazardCaution),
+                Choice = SafeBehaviour.Of(serving, violation, i < items ? caution : caution * Recipe.HazardCaution),
                 Competence = [.. best.Select(p => (float)p)],
                 Violation = [.. violation.Select(v => (float)v)],
             });
@@ -71,7 +73,7 @@ public sealed class ValueAligner(Laboratory laboratory)
 
         TrainedModel model = Train(stage, name, unaligned, examples, random);
         return new AlignedModel(
-            model, caution, all.Summary, elders.HumanLabels, model.TrainingFlops + judge.TrainingFlops,
+            model, caution, all.Summary, Math.Max(goals.HumanLabels, elders.HumanLabels), model.TrainingFlops + judge.TrainingFlops,
             [.. all.Dropped.Select(d => d.Reason)]);
 
         Supervision Ask(IReadOnlyList<ISignalSource<ChoiceItem>> whom, SupervisionQuestion question, string stream) => Supervision.Collect(
@@ -92,7 +94,8 @@ public sealed class ValueAligner(Laboratory laboratory)
         List<OptionExample> examples = [];
         for (int i = 0; i < pool.Count; i += JudgedEvery)
         {
-            if (elders.Labels.Posteriors[i] is not { } violation)
+            // Not what the human said: it is asked again what the judge's own judgements are worth.
+            if (elders.Labels.WithoutReference[i] is not { } violation)
                 continue;
             float[] competence = own.Distribution(i, ScoreHead.Competence);
             examples.Add(new OptionExample(pool[i].Tokens, pool[i].ScorePositions)

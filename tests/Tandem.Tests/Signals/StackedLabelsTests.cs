@@ -52,6 +52,8 @@ public sealed class StackedLabelsTests
         Assert.Equal([0, 1], combined.Posteriors[0]!);
         Assert.Equal([1, 0, SourceLabels.Abstained], combined.Choices);
         Assert.Null(combined.Posteriors[2]);
+        Assert.Null(combined.WithoutReference[1]);
+        Assert.True(combined.WithoutReference[0]![0] < 0.5, "the source was wrong where it was seen");
         Assert.Equal((1, 2), (combined.Sources[0].Accuracy.Count, combined.Sources[0].Abstained));
         Assert.Equal(0, combined.Sources[0].Accuracy.Value);
     }
@@ -97,5 +99,5 @@ public sealed class StackedLabelsTests
         Enumerable.Range(Referenced, Items - Referenced).Average(i => -Math.Log(Math.Max(1e-9, labels.Posteriors[i]![truth[i]])));
 
     private static double ErrorRate(CombinedLabels labels, int[] truth) =>
-        Enumerable.Range(0, Items).Average(i => labels.Choices[i] == truth[i] ? 0.0 : 1.0);
+        Enumerable.Range(Referenced, Items - Referenced).Average(i => labels.Choices[i] == truth[i] ? 0.0 : 1.0);
 }

@@ -53,6 +53,13 @@ public sealed class AffordableCautionTests
             AffordableCaution.Choose([competence, [0.1, 0.2, 0.9]], Judgements([Violation, null]), [Truth, Truth], 0.02));
     }
 
+    [Fact]
+    public void Choose_NothingJudged_IsAsCarefulWithCompetenceAsCanBe()
+    {
+        double least = AffordableCaution.Choose([[0.7, 0.5, 0.45]], Judgements([null]), [Truth], 0.02);
+        Assert.True(least < Choose([0.95, 0.9, 0.02], 0.02) / 2, $"{least}");
+    }
+
     private static double Choose(double[] competence, double budget) =>
         AffordableCaution.Choose([competence], Judgements([Violation]), [Truth], budget);
 
