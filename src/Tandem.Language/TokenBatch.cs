@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Tandem.Tensors;
 
 namespace Tandem.Language;
 
@@ -11,6 +12,8 @@ public sealed class TokenBatch
     private readonly List<int> _tokens = [];
     private readonly List<int> _positions = [];
     private readonly List<int> _offsets = [0];
+    private readonly List<HiddenKeys> _hidden = [];
+    private bool _branches;
 
     /// <summary>All tokens, sequence by sequence.</summary>
     public ReadOnlySpan<int> Tokens => CollectionsMarshal.AsSpan(_tokens);
@@ -20,6 +23,9 @@ public sealed class TokenBatch
 
     /// <summary>Where each sequence starts, and at the end the number of tokens: <see cref="Sequences"/> + 1 numbers.</summary>
     public ReadOnlySpan<int> Offsets => CollectionsMarshal.AsSpan(_offsets);
+
+    /// <summary>For each token the tokens of other branches before it, counted from its sequence's start; empty without branches.</summary>
+    public ReadOnlySpan<HiddenKeys> Hidden => _branches ? CollectionsMarshal.AsSpan(_hidden) : default;
 
     /// <summary>The number of tokens, which is the number of rows.</summary>
     public int Count => _tokens.Count;
@@ -34,6 +40,8 @@ public sealed class TokenBatch
         _positions.Clear();
         _offsets.Clear();
         _offsets.Add(0);
+        _hidden.Clear();
+        _branches = false;
     }
 
     /// <summary>Adds a sequence.</summary>
@@ -42,13 +50,26 @@ public sealed class TokenBatch
     {
         if (tokens.IsEmpty)
             throw new ArgumentException("A sequence needs at least one token.", nameof(tokens));
-        for (int i = 0; i < tokens.Length; i++)
-        {
-            _tokens.Add(tokens[i]);
-            _positions.Add(i);
-        }
-
+        Append(tokens, 0, default);
         _offsets.Add(_tokens.Count);
+    }
+
+    /// <summary>
+    /// Adds one sequence of a common beginning and several ends, one after the other. An end sees the beginning and itself,
+    /// at the positions that it has right after the beginning: what it gets is what the two get as a sequence of their own.
+    /// </summary>
+    /// <param name="beginning">One token or more.</param>
+    /// <param name="ends">The ends; some may be empty.</param>
+    /// <exception cref="ArgumentException">The beginning is empty.</exception>
+    public void AddBranches(ReadOnlySpan<int> beginning, IReadOnlyList<ReadOnlyMemory<int>> ends)
+    {
+        ArgumentNullException.ThrowIfNull(ends);
+        Add(beginning);
+        int first = _offsets[^2];
+        foreach (ReadOnlyMemory<int> end in ends)
+            Append(end.Span, beginning.Length, new HiddenKeys(beginning.Length, _tokens.Count - first));
+        _offsets[^1] = _tokens.Count;
+        _branches |= ends.Count > 1;
     }
 
     /// <summary>
@@ -78,5 +99,15 @@ public sealed class TokenBatch
         }
 
         return packed;
+    }
+
+    private void Append(ReadOnlySpan<int> tokens, int position, HiddenKeys hidden)
+    {
+        for (int i = 0; i < tokens.Length; i++)
+        {
+            _tokens.Add(tokens[i]);
+            _positions.Add(position + i);
+            _hidden.Add(hidden);
+        }
     }
 }

@@ -103,7 +103,7 @@ public sealed class Transformer : IDisposable
             states?.Add(x);
             (Tensor q, Tensor k, Tensor v) = layer.Project(tape, x, epsilon);                           // [N, H·D], [N, G·D], [N, G·D]
             Tensor mixed = tape.Attention(
-                q, k, v, batch.Offsets, configuration.Heads, configuration.KeyValueHeads, Rotation, batch.Positions); // [N, H·D]
+                q, k, v, batch.Offsets, configuration.Heads, configuration.KeyValueHeads, Rotation, batch.Positions, batch.Hidden); // [N, H·D]
             x = tape.AddLinear(x, mixed, layer.Output);                                                 // [N, C]
             x = layer.FeedForward(tape, x, epsilon);                                                    // [N, C]
         }

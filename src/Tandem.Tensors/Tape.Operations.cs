@@ -135,10 +135,11 @@ public sealed unsafe partial class Tape
     /// <param name="keyValueHeads">Key and value heads; each serves heads / keyValueHeads query heads in a row.</param>
     /// <param name="rotation">Angles for heads of size D, or none: queries and keys as they are.</param>
     /// <param name="positions">The position of each row, N of them, within the table; empty without one.</param>
+    /// <param name="hidden">Keys before its own that each row does not see, N of them; empty when all see all.</param>
     /// <returns>[N, heads·D].</returns>
     public Tensor Attention(
         Tensor q, Tensor k, Tensor v, ReadOnlySpan<int> sequenceOffsets, int heads, int keyValueHeads,
-        RotaryTable? rotation = null, ReadOnlySpan<int> positions = default)
+        RotaryTable? rotation = null, ReadOnlySpan<int> positions = default, ReadOnlySpan<HiddenKeys> hidden = default)
     {
         if (heads <= 0 || keyValueHeads <= 0 || heads % keyValueHeads != 0 || q.Columns % heads != 0)
         {
@@ -159,13 +160,32 @@ public sealed unsafe partial class Tape
 
         if (rotation is not null)
             rotation.Require(headSize, positions, q.Rows);
+        if (!hidden.IsEmpty)
+            RequireHidden(hidden, sequenceOffsets, q.Rows);
         bool wantsGradient = q.Gradient != null || k.Gradient != null || v.Gradient != null;
         Tensor result = Result(q.Rows, q.Columns, wantsGradient, out int node);
         AttentionOperation operation = _attention.Rent();
         operation.Forward(
-            this, q, k, v, Copy(sequenceOffsets), sequenceOffsets.Length - 1, heads, keyValueHeads, rotation, Copy(positions), result);
+            this, q, k, v, Copy(sequenceOffsets), sequenceOffsets.Length - 1, heads, keyValueHeads, rotation, Copy(positions),
+            hidden.IsEmpty ? null : Copy(hidden), result);
         Record(operation, node);
         return result;
+    }
+
+    private static void RequireHidden(ReadOnlySpan<HiddenKeys> hidden, ReadOnlySpan<int> offsets, int rows)
+    {
+        RequireLength(hidden.Length, rows, nameof(hidden));
+        for (int sequence = 0; sequence + 1 < offsets.Length; sequence++)
+        {
+            for (int row = offsets[sequence]; row < offsets[sequence + 1]; row++)
+            {
+                if (hidden[row].Start < 0 || hidden[row].End < hidden[row].Start || hidden[row].End > row - offsets[sequence])
+                {
+                    throw new ArgumentOutOfRangeException(
+                        nameof(hidden), $"Row {row} cannot hide keys {hidden[row].Start} to {hidden[row].End}: it is key {row - offsets[sequence]} itself.");
+                }
+            }
+        }
     }
 
     /// <summary>

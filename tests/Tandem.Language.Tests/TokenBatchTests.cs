@@ -6,6 +6,23 @@ namespace Tandem.Language.Tests;
 public class TokenBatchTests
 {
     [Fact]
+    public void AddBranches_BetweenSequences_HideEachOtherAndFollowTheBeginning()
+    {
+        var batch = new TokenBatch();
+        batch.Add([1]);
+        Assert.True(batch.Hidden.IsEmpty);
+        batch.AddBranches([2, 3], [new[] { 4 }, default, new[] { 5, 6 }]);
+        batch.Add([7]);
+        Assert.Equal([1, 2, 3, 4, 5, 6, 7], batch.Tokens);
+        Assert.Equal([0, 0, 1, 2, 2, 3, 0], batch.Positions);
+        Assert.Equal([0, 1, 6, 7], batch.Offsets);
+        Assert.Equal([new(0, 0), new(0, 0), new(0, 0), new(2, 2), new(2, 3), new(2, 3), new(0, 0)], batch.Hidden.ToArray());
+        batch.Clear();
+        batch.Add([1]);
+        Assert.True(batch.Hidden.IsEmpty);
+    }
+
+    [Fact]
     public void Add_TwoSequences_PacksThemWithTheirPositions()
     {
         var batch = new TokenBatch();

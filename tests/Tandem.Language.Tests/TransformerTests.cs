@@ -25,6 +25,40 @@ public sealed class TransformerTests : IDisposable
 
     [Theory]
     [MemberData(nameof(SmallModels.KindNumbers), MemberType = typeof(SmallModels))]
+    public void Score_ContinuationsOfPrompts_EqualTheScalarForwardPassOfEach(int kind)
+    {
+        using var transformer = SmallModels.Random(SmallModels.Kinds[kind]);
+        var scalar = new ScalarTransformer(transformer);
+        int[][] prompts = [.. new[] { 9, 1, 6 }.Select((n, i) => SmallModels.Tokens(transformer.Configuration, n, (ulong)i))];
+        int[][] continuations = [.. new[] { 3, 1, 5, 2 }.Select((n, i) => SmallModels.Tokens(transformer.Configuration, n, (ulong)(10 + i)))];
+        ContinuationQuestion[] questions = [.. prompts.Select(p => new ContinuationQuestion(p, [.. continuations.Select(c => (ReadOnlyMemory<int>)c)]))];
+        ContinuationScore[][] scores = ContinuationScorer.Score(transformer, questions, _pool);
+        for (int i = 0; i < prompts.Length; i++)
+        {
+            for (int k = 0; k < continuations.Length; k++)
+            {
+                int[] sequence = [.. prompts[i], .. continuations[k]];
+                double[][] logits = [.. scalar.Logits(sequence)];
+                double expected = continuations[k]
+                    .Select((token, j) => logits[prompts[i].Length + j - 1])
+                    .Select((row, j) => row[continuations[k][j]] - Math.Log(row.Sum(Math.Exp))).Sum();
+                Assert.Equal(expected, scores[i][k].LogProbability, 1e-4);
+                Assert.Equal(continuations[k].Length, scores[i][k].Tokens);
+            }
+        }
+
+        Assert.Equal(scores, ContinuationScorer.Score(transformer, questions, _pool, batchTokens: 1));
+    }
+
+    [Fact]
+    public void ContinuationQuestion_WithoutTokens_IsRefused()
+    {
+        Assert.Throws<ArgumentException>(() => new ContinuationQuestion(default, []));
+        Assert.Throws<ArgumentException>(() => new ContinuationQuestion(new[] { 1 }, [default]));
+    }
+
+    [Theory]
+    [MemberData(nameof(SmallModels.KindNumbers), MemberType = typeof(SmallModels))]
     public void Gradients_EveryParameter_EqualTheSlopeOfTheScalarLoss(int kind)
     {
         using var transformer = SmallModels.Random(SmallModels.Kinds[kind]);

@@ -146,6 +146,8 @@ public sealed unsafe class TapeTests
         Assert.Throws<ArgumentOutOfRangeException>(() => tape.GatherRows(x, [3]));
         Assert.Throws<ArgumentException>(() => tape.Attention(x, x, x, [0, 2], 1, 1));
         Assert.Throws<ArgumentException>(() => tape.Attention(x, x, x, [0, 3], 3, 2));
+        Assert.Throws<ArgumentException>(() => tape.Attention(x, x, x, [0, 3], 1, 1, hidden: [default]));
+        Assert.Throws<ArgumentOutOfRangeException>(() => tape.Attention(x, x, x, [0, 1, 3], 1, 1, hidden: [default, new(0, 1), default]));
         Assert.Throws<ArgumentOutOfRangeException>(() => tape.TokenCrossEntropy(x, [0, 1, 4], [], 1f));
         Assert.Throws<ArgumentException>(() => tape.TokenCrossEntropy(x, [0, 1, 2], [1f], 1f));
         Assert.Throws<ArgumentException>(() => tape.Backward(x));
@@ -258,6 +260,64 @@ public sealed unsafe class TapeTests
 
         static Tensor Input(Tape tape, int rows, int columns, int seed) => tape.Input(
             [.. Enumerable.Range(0, rows * columns).Select(i => MathF.Sin(seed * (i + 1)))], rows, columns, wantsGradient: true);
+    }
+
+    [Theory]
+    [InlineData(5, 3, 4)]
+    [InlineData(1, 1, 0)]
+    [InlineData(130, 70, 40)] // kept exponentials
+    [InlineData(240, 33, 20)] // recomputed ones
+    public void Attention_OfBranches_IsThatOfSequencesOfTheirOwn(int beginning, int first, int second)
+    {
+        const int Queries = 8, Keys = 4;
+        int rows = beginning + first + second;
+        int[] one = [.. Enumerable.Range(0, beginning + first)];
+        int[] other = [.. Enumerable.Range(0, beginning), .. Enumerable.Range(beginning + first, second)];
+        HiddenKeys[] hidden = new HiddenKeys[rows];
+        Array.Fill(hidden, new HiddenKeys(beginning, beginning + first), beginning + first, second);
+        float[] q = Values(rows * Queries, 1), k = Values(rows * Keys, 2), v = Values(rows * Keys, 3), sum = Values(rows * Queries, 4);
+        // The beginning's outputs count once for each sequence that has it.
+        double[][] expected = [new double[rows * Queries], new double[rows * Queries], new double[rows * Keys], new double[rows * Keys]];
+        foreach (int[] sequence in (int[][])[one, other])
+        {
+            float[][] own = Attend(Rows(q, Queries), Rows(k, Keys), Rows(v, Keys), Rows(sum, Queries), [0, sequence.Length], default);
+            for (int part = 0; part < 4; part++)
+            {
+                int columns = own[part].Length / sequence.Length;
+                for (int i = 0; i < own[part].Length; i++)
+                    expected[part][(sequence[i / columns] * columns) + (i % columns)] += own[part][i];
+            }
+
+            float[] Rows(float[] all, int columns) => [.. sequence.SelectMany(row => all[(row * columns)..((row + 1) * columns)])];
+        }
+
+        float[] twice = [.. sum.Select((s, i) => i < beginning * Queries ? 2 * s : s)];
+        float[][] found = Attend(q, k, v, twice, [0, rows], hidden);
+        for (int i = 0; i < beginning * Queries; i++)
+            expected[0][i] /= 2;
+        for (int part = 0; part < 4; part++)
+        {
+            for (int i = 0; i < found[part].Length; i++)
+                Assert.Equal(expected[part][i], found[part][i], 2e-5);
+        }
+
+        float[][] Attend(float[] q, float[] k, float[] v, float[] sum, int[] offsets, ReadOnlySpan<HiddenKeys> hidden)
+        {
+            using var pool = new WorkerPool(2);
+            using var tape = new Tape(pool);
+            using var parameters = new ParameterSet([new("sum", 1, sum.Length)]);
+            parameters["sum"].IsTrainable = false;
+            sum.CopyTo(parameters["sum"].Tensor.Values);
+            tape.Begin(recording: true);
+            Tensor[] x = [Input(q, Queries), Input(k, Keys), Input(v, Keys)];
+            Tensor attended = tape.Attention(x[0], x[1], x[2], offsets, 2, 1, hidden: hidden);
+            tape.Backward(tape.Linear(tape.Reshape(attended, 1, sum.Length), parameters["sum"]));
+            return [attended.Values.ToArray(), .. x.Select(t => t.Gradients.ToArray())];
+
+            Tensor Input(float[] values, int columns) => tape.Input(values, values.Length / columns, columns, wantsGradient: true);
+        }
+
+        static float[] Values(int count, int seed) => [.. Enumerable.Range(0, count).Select(i => MathF.Sin(seed * (i + 1)))];
     }
 
     [Fact]

@@ -18,6 +18,7 @@ internal sealed unsafe class AttentionOperation : Operation
     private Tensor _q, _k, _v, _result;
     private int _qNode, _kNode, _vNode;
     private int* _offsets, _positions;
+    private HiddenKeys* _hidden; // of each row, or null
     private RotaryTable? _rotation;
     private int _sequences, _heads, _keyValueHeads;
     private float* _statistics; // [N, heads, 2]: largest score, 1 / exponential sum
@@ -27,10 +28,11 @@ internal sealed unsafe class AttentionOperation : Operation
     /// <summary>result = softmax(q·kᵀ / √D)·v, with q and k turned by the angles of their positions.</summary>
     public void Forward(
         Tape tape, Tensor q, Tensor k, Tensor v, int* offsets, int sequences, int heads, int keyValueHeads,
-        RotaryTable? rotation, int* positions, Tensor result)
+        RotaryTable? rotation, int* positions, HiddenKeys* hidden, Tensor result)
     {
         _rotation = rotation;
         _positions = positions;
+        _hidden = hidden;
         (_q, _k, _v, _result) = (q, k, v, result);
         (_qNode, _kNode, _vNode) = (tape.NodeOf(q), tape.NodeOf(k), tape.NodeOf(v));
         _offsets = offsets;
@@ -89,6 +91,7 @@ internal sealed unsafe class AttentionOperation : Operation
             Statistics = _statistics,
             Powers = _powers,
             PowerOffsets = _powerOffsets,
+            Hidden = _hidden,
             Offsets = _offsets,
             Chunks = _sequences * _keyValueHeads,
             Threads = tape.Pool.Threads,
@@ -169,6 +172,7 @@ internal sealed unsafe class AttentionOperation : Operation
                     work.PrefetchKeys(ahead, row / 4);
                     SmallProduct.Multiply(
                         queries + ((long)row * padded), padded, 1, keysT, keys, tile, stride, 4, width, d, false);
+                    work.Hide(tile, stride, first + start + row, Math.Min(4, rows - row));
                     AttentionRows.Softmax(tile, stride, start + row, length, width, statistics);
                     float* output = outputs + ((long)row * padded);
                     SmallProduct.Multiply(tile, stride, 1, values, padded, output, padded, 4, padded, visible, false);
@@ -253,6 +257,7 @@ internal sealed unsafe class AttentionOperation : Operation
                     {
                         SmallProduct.Multiply(
                             queries + ((long)row * padded), padded, 1, keysT, keys, tile, keys, 4, width, d, false);
+                        work.Hide(tile, keys, first + start + row, Math.Min(4, rows - row));
                     }
 
                     SmallProduct.Multiply(

@@ -21,6 +21,7 @@ internal unsafe struct AttentionWork
     public float* QGradient;
     public float* KGradient;
     public float* VGradient;
+    public HiddenKeys* Hidden; // of each row, or null
     public int* Offsets;
     public int Chunks;
     public int Threads;
@@ -52,6 +53,16 @@ internal unsafe struct AttentionWork
             return null;
         long firstHead = chunk % KeyValueHeads * (Heads / KeyValueHeads);
         return Powers + PowerOffsets[chunk / KeyValueHeads] + (firstHead * PowersOfHead(length));
+    }
+
+    /// <summary>Sets the scores of keys that rows do not see to -∞.</summary>
+    public readonly void Hide(float* scores, int stride, int row, int rows)
+    {
+        for (int r = 0; Hidden != null && r < rows; r++)
+        {
+            HiddenKeys hidden = Hidden[row + r];
+            new Span<float>(scores + ((long)r * stride) + hidden.Start, hidden.End - hidden.Start).Fill(float.NegativeInfinity);
+        }
     }
 
     /// <summary>Fetches the share of one tile of the keys and values that are read soon.</summary>

@@ -1,0 +1,105 @@
+using Tandem.Tensors;
+
+namespace Tandem.Language;
+
+/// <summary>
+/// How probable a model finds continuations of a prompt, as multiple-choice questions are scored. The prompt goes through
+/// the model once for all of its continuations; nothing is padded; logits are computed where they are read.
+/// </summary>
+public static class ContinuationScorer
+{
+    /// <summary>The score of every continuation: <c>result[question][continuation]</c>.</summary>
+    /// <param name="model">A model with a language head.</param>
+    /// <param name="questions">The questions.</param>
+    /// <param name="pool">The threads; their number does not change the result.</param>
+    /// <param name="batchTokens">Tokens of a forward pass, unless one question has more; does not change the result.</param>
+    /// <exception cref="ArgumentException">A prompt or a continuation is empty.</exception>
+    public static ContinuationScore[][] Score(
+        Transformer model, IReadOnlyList<ContinuationQuestion> questions, WorkerPool pool, int batchTokens = 4096)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        ArgumentNullException.ThrowIfNull(questions);
+        using var tape = new Tape(pool);
+        var batch = new TokenBatch();
+        var rows = new List<int>();
+        var targets = new List<int>();
+        var result = new ContinuationScore[questions.Count][];
+        for (int first = 0; first < questions.Count;)
+        {
+            batch.Clear();
+            rows.Clear();
+            targets.Clear();
+            int end = first;
+            do
+                Add(questions[end++], batch, rows, targets);
+            while (end < questions.Count && batch.Count + questions[end].Tokens <= batchTokens);
+
+            tape.Begin(recording: false);
+            Tensor hidden = tape.GatherRows(model.Hidden(tape, batch), [.. rows]); // [targets, C]
+            float[] logProbabilities = new float[targets.Count];
+            tape.LogProbabilities(model.Logits(tape, hidden), [.. targets], logProbabilities);
+            int at = 0;
+            for (; first < end; first++)
+            {
+                result[first] = [.. questions[first].Continuations.Select(continuation =>
+                {
+                    int from = at;
+                    at += continuation.Length;
+                    return new ContinuationScore(logProbabilities.AsSpan(from, continuation.Length).ToArray().Sum(p => (double)p), continuation.Length);
+                })];
+            }
+        }
+
+        return result;
+    }
+
+    // A continuation's first token is foretold by the prompt's last, and nothing by its own last, which is left out.
+    private static void Add(ContinuationQuestion question, TokenBatch batch, List<int> rows, List<int> targets)
+    {
+        int last = batch.Count + question.Prompt.Length - 1, next = last + 1;
+        batch.AddBranches(question.Prompt.Span, [.. question.Continuations.Select(continuation => continuation[..^1])]);
+        foreach (ReadOnlyMemory<int> continuation in question.Continuations)
+        {
+            rows.Add(last);
+            rows.AddRange(Enumerable.Range(next, continuation.Length - 1));
+            targets.AddRange(continuation.Span);
+            next += continuation.Length - 1;
+        }
+    }
+}
+
+/// <summary>A prompt and the continuations to score.</summary>
+public sealed record ContinuationQuestion
+{
+    /// <summary>Creates a question.</summary>
+    /// <param name="prompt">One token or more.</param>
+    /// <param name="continuations">Each one token or more.</param>
+    /// <exception cref="ArgumentException">The prompt or a continuation is empty.</exception>
+    public ContinuationQuestion(ReadOnlyMemory<int> prompt, IReadOnlyList<ReadOnlyMemory<int>> continuations)
+    {
+        ArgumentNullException.ThrowIfNull(continuations);
+        if (prompt.IsEmpty)
+            throw new ArgumentException("A prompt needs at least one token.", nameof(prompt));
+        for (int i = 0; i < continuations.Count; i++)
+        {
+            if (continuations[i].IsEmpty)
+                throw new ArgumentException($"Continuation {i} has no token: nothing can be said of its probability.", nameof(continuations));
+        }
+
+        (Prompt, Continuations) = (prompt, continuations);
+    }
+
+    /// <summary>What the continuations follow.</summary>
+    public ReadOnlyMemory<int> Prompt { get; }
+
+    /// <summary>The continuations.</summary>
+    public IReadOnlyList<ReadOnlyMemory<int>> Continuations { get; }
+
+    /// <summary>The tokens that go through the model.</summary>
+    internal int Tokens => Prompt.Length + Continuations.Sum(continuation => continuation.Length - 1);
+}
+
+/// <summary>How probable a continuation is.</summary>
+/// <param name="LogProbability">The logarithm of its probability given the prompt, in nats.</param>
+/// <param name="Tokens">Its tokens, for scores per token.</param>
+public readonly record struct ContinuationScore(double LogProbability, int Tokens);
