@@ -6,6 +6,9 @@ using Tandem.Tensors;
 const string Usage = """
     usage: Tandem.Benchmarks step [--seconds S] [--sequences N] [--10m]
                                                           training step against PyTorch; writes docs/performance.md and .json
+           Tandem.Benchmarks options <file> [--seconds S] scoring the answers of CosmosQA's questions (its .csv) against PyTorch;
+                                                          adds to docs/performance.md and .json
+           Tandem.Benchmarks decode [--seconds S]         cached decoding; adds to docs/performance.md and .json
            Tandem.Benchmarks gemm [threads]               matrix products at training shapes against OpenBLAS
            Tandem.Benchmarks profile <threads> [seconds] [width layers heads]
                                                           training steps only, of the 1M model or another, for a profiler
@@ -17,6 +20,12 @@ switch (args.FirstOrDefault())
         return 0;
     case "step":
         StepComparison.Run(Repository(), Option("--seconds", 10), Option("--sequences", 32), args.Contains("--10m"));
+        return 0;
+    case "options" when args.Length > 1:
+        OptionComparison.Run(Repository(), args[1], Option("--seconds", 20));
+        return 0;
+    case "decode":
+        DecodeComparison.Run(Repository(), Option("--seconds", 5));
         return 0;
     case "profile" when args.Length > 1:
         TransformerConfiguration shape = args.Length < 6 ? TrainingStep.OneMillion : TrainingStep.OneMillion with

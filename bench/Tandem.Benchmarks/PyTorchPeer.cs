@@ -6,7 +6,10 @@ using Tandem.Language;
 
 namespace Tandem.Benchmarks;
 
-/// <summary>The same training step by PyTorch, in a process of its own: see bench/peers.</summary>
+/// <summary>Questions per second and the score of every option, question by question.</summary>
+internal sealed record OptionPeer(double Best, double Median, string Settings, double[] Scores);
+
+/// <summary>The same work by PyTorch, in a process of its own: see bench/peers.</summary>
 internal static class PyTorchPeer
 {
     /// <summary>Debian's interpreter, whose PyTorch bench/peers/setup.sh installs; PYTHON names another one.</summary>
@@ -47,6 +50,30 @@ internal static class PyTorchPeer
             return new StepResult(
                 threads, root.GetProperty("best").GetDouble(), root.GetProperty("median").GetDouble(),
                 [.. root.GetProperty("losses").EnumerateArray().Select(e => e.GetDouble())], root.GetProperty("settings").GetString()!);
+        }
+        finally
+        {
+            Directory.Delete(directory, recursive: true);
+        }
+    }
+
+    /// <summary>Scores the options of questions with the same weights.</summary>
+    public static OptionPeer ScoreOptions(string script, Transformer model, IReadOnlyList<ContinuationQuestion> questions, int threads, double seconds)
+    {
+        string directory = Directory.CreateTempSubdirectory("tandem-benchmark-").FullName;
+        try
+        {
+            model.Save(directory);
+            File.WriteAllText(
+                Path.Combine(directory, "questions.json"),
+                JsonSerializer.Serialize(questions.Select(q => new object[] { q.Prompt.ToArray(), q.Continuations.Select(c => c.ToArray()) })));
+            string output = Run(threads, [script, directory, "--threads", Text(threads), "--seconds", Text(seconds)])
+                ?? throw new InvalidOperationException("PyTorch's scoring failed; its messages are above.");
+            using JsonDocument json = JsonDocument.Parse(output);
+            JsonElement root = json.RootElement;
+            return new OptionPeer(
+                root.GetProperty("best").GetDouble(), root.GetProperty("median").GetDouble(), root.GetProperty("settings").GetString()!,
+                [.. root.GetProperty("scores").EnumerateArray().Select(e => e.GetDouble())]);
         }
         finally
         {

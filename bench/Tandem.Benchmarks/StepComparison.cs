@@ -1,7 +1,4 @@
 using System.Globalization;
-using System.Runtime.InteropServices;
-using System.Text;
-using System.Text.Json;
 using Tandem.Language;
 using Tandem.Tensors;
 
@@ -21,14 +18,12 @@ internal sealed record StepRow(
     public double? Speedup => Tandem.BestTokensPerSecond / PyTorch?.BestTokensPerSecond;
 }
 
-/// <summary>A whole comparison, as written to docs/performance.json.</summary>
-internal sealed record StepReport(string Processor, int Cores, string VectorPath, string Runtime, string? PyTorch, string Date, StepRow[] Rows);
+/// <summary>All rows of one run.</summary>
+internal sealed record StepReport(Machine Machine, StepRow[] Rows);
 
-/// <summary>Measures the roofline, Tandem's training step and PyTorch's, and writes docs/performance.md and .json.</summary>
+/// <summary>Measures the roofline, Tandem's training step and PyTorch's.</summary>
 internal static class StepComparison
 {
-    private static readonly JsonSerializerOptions s_json = new() { WriteIndented = true };
-
     public static void Run(string repository, double seconds, int sequences, bool tenMillion)
     {
         string? pyTorch = PyTorchPeer.Version();
@@ -83,59 +78,12 @@ internal static class StepComparison
             }
         }
 
-        var report = new StepReport(
-            ProcessorName(), Environment.ProcessorCount, InstructionSet.Active.ToString(), RuntimeInformation.FrameworkDescription, pyTorch,
-            DateTime.UtcNow.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture), [.. rows]);
-        string docs = Directory.CreateDirectory(Path.Combine(repository, "docs")).FullName;
-        File.WriteAllText(Path.Combine(docs, "performance.json"), JsonSerializer.Serialize(report, s_json) + "\n");
-        File.WriteAllText(Path.Combine(docs, "performance.md"), Markdown(report));
-        Console.WriteLine($"Written: {docs}/performance.md and performance.json");
+        PerformanceReport.Update(repository, report => report with { Step = new StepReport(Machine.This(pyTorch), [.. rows]) });
     }
 
     private static StepResult MeasureTandem(Transformer model, int[] tokens, int sequences, int threads, double seconds)
     {
         using var step = new TrainingStep(model, tokens, sequences, threads);
         return step.Measure(5, seconds);
-    }
-
-    private static string Markdown(StepReport report)
-    {
-        var text = new StringBuilder();
-        CultureInfo culture = CultureInfo.InvariantCulture;
-        text.AppendLine("# Speed of a training step");
-        text.AppendLine();
-        text.AppendLine("Written by `dotnet run -c Release --project bench/Tandem.Benchmarks -- step`, which measures everything below in one run on one machine; the numbers in full are in `performance.json`.");
-        text.AppendLine();
-        text.AppendLine(culture, $"- Processor: {report.Processor}, {report.Cores} cores; vector path {report.VectorPath}; {report.Runtime}; {report.Date}");
-        text.AppendLine(culture, $"- Peer: {(report.PyTorch is null ? "none installed" : $"PyTorch {report.PyTorch}, the fastest of its settings (oneDNN on or off, AdamW foreach or one by one)")}");
-        foreach (Roofline r in report.Rows.Select(r => r.Roofline).GroupBy(r => r.Threads, (_, same) => same.Aggregate((a, b) => a.BestOf(b))))
-            text.AppendLine(culture, $"- Measured limits, {r.Threads} thread(s): {r.PeakGflops:F0} GFLOP/s of fp32 fused multiply-adds, {r.ReadGigabytesPerSecond:F1} GB/s read; handing an operation to the threads takes {r.DispatchMicroseconds:F1} µs");
-        text.AppendLine();
-        text.AppendLine("A step is forward, loss at every token, backward and AdamW, on the same random tokens each time; Qwen2's architecture. Best of the run (median in brackets). Linear layers: 6 operations per weight and token, attention and everything else not counted.");
-        text.AppendLine();
-        text.AppendLine("| Model | Threads | Tokens/s | Linear layers, GFLOP/s | Of the measured peak | PyTorch, tokens/s | Ratio |");
-        text.AppendLine("|---|---|---|---|---|---|---|");
-        foreach (StepRow row in report.Rows)
-        {
-            string peer = row.PyTorch is null ? "–" : string.Create(culture, $"{row.PyTorch.BestTokensPerSecond:N0} ({row.PyTorch.MedianTokensPerSecond:N0})");
-            string ratio = row.Speedup is null ? "–" : string.Create(culture, $"{row.Speedup:F2}");
-            text.AppendLine(culture, $"| {row.Model} ({row.Parameters:N0} parameters), {row.Sequences} × {row.Length} tokens | {row.Tandem.Threads} | {row.Tandem.BestTokensPerSecond:N0} ({row.Tandem.MedianTokensPerSecond:N0}) | {row.LinearGflops:F1} | {100 * row.PeakShare:F0}% | {peer} | {ratio} |");
-        }
-
-        if (report.PyTorch is not null)
-        {
-            StepResult peer = report.Rows[0].PyTorch!;
-            text.AppendLine();
-            text.AppendLine(culture, $"Both start from the same weights and follow the same losses ({string.Join(", ", report.Rows[0].Tandem.Losses.Select(l => l.ToString("F5", culture)))} nats by Tandem, {string.Join(", ", peer.Losses.Select(l => l.ToString("F5", culture)))} by PyTorch in the first three steps of the 1M model). This PyTorch is the one that the operating system packages; a current build with another BLAS was not measured.");
-        }
-
-        return text.ToString();
-    }
-
-    private static string ProcessorName()
-    {
-        const string file = "/proc/cpuinfo";
-        string? line = File.Exists(file) ? File.ReadLines(file).FirstOrDefault(l => l.StartsWith("model name", StringComparison.Ordinal)) : null;
-        return line is null ? RuntimeInformation.ProcessArchitecture.ToString() : line[(line.IndexOf(':', StringComparison.Ordinal) + 1)..].Trim();
     }
 }

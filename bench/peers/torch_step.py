@@ -41,7 +41,15 @@ class Model:
         self.groups = config["num_key_value_heads"]
         self.size = config.get("head_dim") or config["hidden_size"] // self.heads
         self.epsilon = config["rms_norm_eps"]
-        frequencies = config["rope_theta"] ** (-torch.arange(0, self.size, 2, dtype=torch.float32) / self.size)
+        self.length = 0
+        self.resize(length)
+
+    def resize(self, length):
+        """Prepares for sequences of a length: angles and causal mask."""
+        if length == self.length:
+            return
+        self.length = length
+        frequencies = self.config["rope_theta"] ** (-torch.arange(0, self.size, 2, dtype=torch.float32) / self.size)
         angles = torch.arange(length, dtype=torch.float32)[:, None] * frequencies[None, :]
         angles = torch.cat([angles, angles], dim=1)
         self.cos, self.sin = angles.cos(), angles.sin()

@@ -66,7 +66,11 @@ internal static unsafe partial class GemmDriver<TKernel>
         int panels = Panels(problem.N);
         fixed (GemmProblem* state = &problem)
         {
-            if (panels > 1 && pool.Threads > 1 && (long)problem.M * problem.N * problem.K >= ThreadingThreshold)
+            if (GemmRow.Serves(problem))
+            {
+                GemmRow.Multiply(state, (long)problem.N * problem.K >= ThreadingThreshold ? pool : null);
+            }
+            else if (panels > 1 && pool.Threads > 1 && (long)problem.M * problem.N * problem.K >= ThreadingThreshold)
             {
                 pool.Run(panels, &DirectChunk, state);
             }
@@ -84,7 +88,6 @@ internal static unsafe partial class GemmDriver<TKernel>
         ref readonly GemmProblem p = ref Unsafe.AsRef<GemmProblem>(state);
         int column = panel * TKernel.Columns;
         int columns = Math.Min(TKernel.Columns, p.N - column);
-
         // Rows of B are read in place when few tiles use them.
         bool inPlace = p.BColumn == 1 && columns == TKernel.Columns && p.M <= 2 * TKernel.Rows;
         float* scratch = inPlace ? null : GemmScratch.Current.StripsB((long)Gemm.ChunkDepth * TKernel.Columns);

@@ -1,0 +1,98 @@
+using System.Globalization;
+using System.Text.RegularExpressions;
+using Microsoft.VisualBasic.FileIO;
+using Tandem.Language;
+using Tandem.Tensors;
+
+namespace Tandem.Benchmarks;
+
+/// <summary>One model scoring the options of questions.</summary>
+internal sealed record OptionRow(
+    string Model, long Parameters, int Questions, double TokensOfAQuestion, int Threads, double Best, double Median, double? PeerBest,
+    double? PeerMedian, string PeerSettings)
+{
+    /// <summary>Questions per second over PyTorch's.</summary>
+    public double? Speedup => Best / PeerBest;
+}
+
+/// <summary>All rows of one run.</summary>
+internal sealed record OptionReport(Machine Machine, string Items, OptionRow[] Rows);
+
+/// <summary>
+/// Scores the four answers of CosmosQA's questions by their log-probability, against the usual loop in PyTorch: each
+/// answer behind its whole prompt as one padded sequence, logits at every position.
+/// </summary>
+internal static partial class OptionComparison
+{
+    private const int Vocabulary = 4096;
+
+    /// <summary>A model of about ten million parameters with a vocabulary of words.</summary>
+    public static TransformerConfiguration TenMillion => TrainingStep.TenMillion with { VocabularySize = Vocabulary, MaximumPositions = 512 };
+
+    /// <summary>One of about a hundred million.</summary>
+    public static TransformerConfiguration HundredMillion => TenMillion with
+    {
+        HiddenSize = 768,
+        IntermediateSize = 2048,
+        Layers = 14,
+        Heads = 12,
+        KeyValueHeads = 6,
+    };
+
+    public static void Run(string repository, string itemsFile, double seconds)
+    {
+        string? pyTorch = PyTorchPeer.Version();
+        var rows = new List<OptionRow>();
+        int threads = Environment.ProcessorCount;
+        using var pool = new WorkerPool(threads);
+        foreach (var (name, configuration, count) in new[] { ("10M", TenMillion, 256), ("100M", HundredMillion, 48) })
+        {
+            using var model = new Transformer(configuration);
+            model.Initialize(new RandomStream(1));
+            ContinuationQuestion[] questions = [.. Read(itemsFile).Take(count)];
+            ContinuationScore[][] scores = [];
+            Timing first = Timing.Of(() => scores = ContinuationScorer.Score(model, questions, pool), 3, seconds / 2);
+            OptionPeer? peer = pyTorch is null ? null : PyTorchPeer.ScoreOptions(
+                Path.Combine(repository, "bench", "peers", "torch_options.py"), model, questions, threads, seconds);
+            Timing second = Timing.Of(() => scores = ContinuationScorer.Score(model, questions, pool), 3, seconds / 2);
+            Timing ours = first.Best < second.Best ? first : second;
+            double apart = peer is null ? 0 : scores.SelectMany(s => s).Zip(peer.Scores, (a, b) => Math.Abs(a.LogProbability - b) / Math.Abs(b)).Max();
+            if (apart > 1e-4)
+                throw new InvalidOperationException($"Tandem and PyTorch did not compute the same scores ({apart:E1} apart): the comparison is void.");
+            double tokens = questions.Average(q => q.Prompt.Length + q.Continuations.Sum(c => c.Length));
+            var row = new OptionRow(
+                name, model.Configuration.ParameterCount, count, tokens, threads, count / ours.Best, count / ours.Median, peer?.Best, peer?.Median,
+                peer?.Settings ?? "");
+            rows.Add(row);
+            Console.WriteLine(string.Create(
+                CultureInfo.InvariantCulture,
+                $"{name}, {threads} thread(s): {row.Best:F1} questions/s (median {row.Median:F1}); PyTorch {row.PeerBest:F1} (median {row.PeerMedian:F1}; {row.PeerSettings}): ratio {row.Speedup:F2}; scores differ by {apart:E1} relative"));
+        }
+
+        PerformanceReport.Update(
+            repository, report => report with { Options = new OptionReport(Machine.This(pyTorch), Path.GetFileName(itemsFile), [.. rows]) });
+    }
+
+    // A word or a punctuation mark is a token; which one does not matter to the time.
+    private static IEnumerable<ContinuationQuestion> Read(string file)
+    {
+        using var parser = new TextFieldParser(file);
+        parser.SetDelimiters(",");
+        string[] header = parser.ReadFields() ?? throw new InvalidDataException($"{file} is empty.");
+        int context = Column("context"), question = Column("question"), answer = Column("answer0");
+        while (parser.ReadFields() is { } fields)
+        {
+            yield return new ContinuationQuestion(
+                Tokens(fields[context] + " " + fields[question]), [.. Enumerable.Range(answer, 4).Select(i => (ReadOnlyMemory<int>)Tokens(fields[i]))]);
+        }
+
+        int Column(string name) => Array.IndexOf(header, name) is >= 0 and int at ? at : throw new InvalidDataException($"{file} has no column '{name}'.");
+    }
+
+    private static int[] Tokens(string text) => [.. Words().Matches(text).Select(word => Hash(word.Value))];
+
+    private static int Hash(string word) => (int)(word.Aggregate(2166136261u, (hash, c) => (hash ^ c) * 16777619u) % Vocabulary);
+
+    [GeneratedRegex(@"\w+|[^\w\s]")]
+    private static partial Regex Words();
+}

@@ -1,0 +1,134 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
+
+namespace Tandem.Tensors;
+
+/// <summary>
+/// One row times the rows of a weight, as in decoding: every weight is read once, straight from memory. Blocks of 8 × 8
+/// weights are transposed in registers, so that eight sums run side by side, each over ascending k as in the kernels.
+/// </summary>
+internal static unsafe class GemmRow
+{
+    // Rows of the weight that are taken together.
+    private const int Width = 16;
+
+    private const int ChunksPerThread = 4;
+
+    /// <summary>Whether a product has the shape for it, and the path in use and the processor the instructions.</summary>
+    public static bool Serves(in GemmProblem problem) =>
+        problem.M == 1 && problem.AStep == 1 && problem.BStep == 1 && problem.N % Width == 0
+        && InstructionSet.Active != VectorPath.Portable && Avx.IsSupported && Fma.IsSupported;
+
+    /// <summary>Computes such a product.</summary>
+    /// <param name="problem">The product.</param>
+    /// <param name="pool">The threads, or null for the calling one alone.</param>
+    public static void Multiply(GemmProblem* problem, WorkerPool? pool)
+    {
+        var state = new State { Problem = problem, Chunks = pool is null ? 1 : Math.Min(problem->N / Width, pool.Threads * ChunksPerThread) };
+        if (pool is null)
+            MultiplyChunk(&state, 0);
+        else
+            pool.Run(state.Chunks, &MultiplyChunk, &state);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void MultiplyChunk(void* state, int chunk)
+    {
+        State* work = (State*)state;
+        ref readonly GemmProblem p = ref *work->Problem;
+        int blocks = p.N / Width;
+        int first = (int)((long)blocks * chunk / work->Chunks) * Width, end = (int)((long)blocks * (chunk + 1) / work->Chunks) * Width;
+        for (int column = first; column < end; column += Width)
+        {
+            for (int start = 0; start < p.K; start += Gemm.ChunkDepth)
+            {
+                MultiplyBlock(
+                    Math.Min(Gemm.ChunkDepth, p.K - start), p.A + start, p.B + start + (column * p.BColumn), p.BColumn, p.C + column,
+                    p.Addend(0, column, start, out _));
+            }
+        }
+
+        p.AddResidual(0, 1, first, end - first);
+    }
+
+    // c[j] = addend[j] + Σ a[k]·b[j, k]. Meanwhile the next rows are fetched, which are more than the processor follows by itself.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void MultiplyBlock(int depth, float* a, float* b, nint stride, float* c, float* addend)
+    {
+        Vector256<float> low = default, high = default;
+        float* upper = b + (8 * stride);
+        int k = 0;
+        for (; k + 8 <= depth; k += 8)
+        {
+            Eight(a + k, b + k, stride, ref low);
+            Eight(a + k, upper + k, stride, ref high);
+        }
+
+        for (; k < depth; k++)
+        {
+            Vector256<float> x = Vector256.Create(a[k]);
+            low = Vector256.FusedMultiplyAdd(x, Column(b + k, stride), low);
+            high = Vector256.FusedMultiplyAdd(x, Column(upper + k, stride), high);
+        }
+
+        if (addend != null)
+        {
+            low = Vector256.Load(addend) + low;
+            high = Vector256.Load(addend + 8) + high;
+        }
+
+        low.Store(c);
+        high.Store(c + 8);
+    }
+
+    private static Vector256<float> Column(float* b, nint stride) => Vector256.Create(
+        b[0], b[stride], b[2 * stride], b[3 * stride], b[4 * stride], b[5 * stride], b[6 * stride], b[7 * stride]);
+
+    // Eight steps of k for eight sums.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Eight(float* a, float* b, nint stride, ref Vector256<float> sum)
+    {
+        float* b4 = b + (4 * stride);
+        Vector256<float> r0 = Vector256.Load(b), r1 = Vector256.Load(b + stride);
+        Vector256<float> r2 = Vector256.Load(b + (2 * stride)), r3 = Vector256.Load(b + (3 * stride));
+        Vector256<float> t0 = Avx.UnpackLow(r0, r1), t1 = Avx.UnpackHigh(r0, r1);
+        Vector256<float> t2 = Avx.UnpackLow(r2, r3), t3 = Avx.UnpackHigh(r2, r3);
+        r0 = Avx.Shuffle(t0, t2, 0x44);
+        r1 = Avx.Shuffle(t0, t2, 0xEE);
+        r2 = Avx.Shuffle(t1, t3, 0x44);
+        r3 = Avx.Shuffle(t1, t3, 0xEE);
+        Vector256<float> r4 = Vector256.Load(b4), r5 = Vector256.Load(b4 + stride);
+        Vector256<float> r6 = Vector256.Load(b4 + (2 * stride)), r7 = Vector256.Load(b4 + (3 * stride));
+        t0 = Avx.UnpackLow(r4, r5);
+        t1 = Avx.UnpackHigh(r4, r5);
+        t2 = Avx.UnpackLow(r6, r7);
+        t3 = Avx.UnpackHigh(r6, r7);
+        r4 = Avx.Shuffle(t0, t2, 0x44);
+        r5 = Avx.Shuffle(t0, t2, 0xEE);
+        r6 = Avx.Shuffle(t1, t3, 0x44);
+        r7 = Avx.Shuffle(t1, t3, 0xEE);
+        Sse.Prefetch1(b + (Width * stride));
+        Sse.Prefetch1(b + ((Width + 1) * stride));
+        Sse.Prefetch1(b + ((Width + 2) * stride));
+        Sse.Prefetch1(b + ((Width + 3) * stride));
+        Sse.Prefetch1(b4 + (Width * stride));
+        Sse.Prefetch1(b4 + ((Width + 1) * stride));
+        Sse.Prefetch1(b4 + ((Width + 2) * stride));
+        Sse.Prefetch1(b4 + ((Width + 3) * stride));
+        sum = Vector256.FusedMultiplyAdd(Vector256.Create(a[0]), Avx.Permute2x128(r0, r4, 0x20), sum);
+        sum = Vector256.FusedMultiplyAdd(Vector256.Create(a[1]), Avx.Permute2x128(r1, r5, 0x20), sum);
+        sum = Vector256.FusedMultiplyAdd(Vector256.Create(a[2]), Avx.Permute2x128(r2, r6, 0x20), sum);
+        sum = Vector256.FusedMultiplyAdd(Vector256.Create(a[3]), Avx.Permute2x128(r3, r7, 0x20), sum);
+        sum = Vector256.FusedMultiplyAdd(Vector256.Create(a[4]), Avx.Permute2x128(r0, r4, 0x31), sum);
+        sum = Vector256.FusedMultiplyAdd(Vector256.Create(a[5]), Avx.Permute2x128(r1, r5, 0x31), sum);
+        sum = Vector256.FusedMultiplyAdd(Vector256.Create(a[6]), Avx.Permute2x128(r2, r6, 0x31), sum);
+        sum = Vector256.FusedMultiplyAdd(Vector256.Create(a[7]), Avx.Permute2x128(r3, r7, 0x31), sum);
+    }
+
+    private struct State
+    {
+        public GemmProblem* Problem;
+        public int Chunks;
+    }
+}
