@@ -8,7 +8,7 @@ namespace Tandem.Benchmarks;
 
 /// <summary>One model scoring the options of questions.</summary>
 internal sealed record OptionRow(
-    string Model, long Parameters, int Questions, double TokensOfAQuestion, int Threads, double Best, double Median, double? PeerBest,
+    string Model, long Parameters, int Vocabulary, int Questions, double TokensOfAQuestion, int Threads, double Best, double Median, double? PeerBest,
     double? PeerMedian, string PeerSettings)
 {
     /// <summary>Questions per second over PyTorch's.</summary>
@@ -24,10 +24,8 @@ internal sealed record OptionReport(Machine Machine, string Items, OptionRow[] R
 /// </summary>
 internal static partial class OptionComparison
 {
-    private const int Vocabulary = 4096;
-
     /// <summary>A model of about ten million parameters with a vocabulary of words.</summary>
-    public static TransformerConfiguration TenMillion => TrainingStep.TenMillion with { VocabularySize = Vocabulary, MaximumPositions = 512 };
+    public static TransformerConfiguration TenMillion => TrainingStep.TenMillion with { VocabularySize = 4096, MaximumPositions = 512 };
 
     /// <summary>One of about a hundred million.</summary>
     public static TransformerConfiguration HundredMillion => TenMillion with
@@ -45,11 +43,16 @@ internal static partial class OptionComparison
         var rows = new List<OptionRow>();
         int threads = Environment.ProcessorCount;
         using var pool = new WorkerPool(threads);
-        foreach (var (name, configuration, count) in new[] { ("10M", TenMillion, 256), ("100M", HundredMillion, 48) })
+        // The size of the vocabulary matters to a loop that computes logits at every position; 32,000 is Llama 2's.
+        foreach (var (name, shape, count, vocabulary) in new[]
         {
+            ("10M", TenMillion, 256, 4096), ("10M", TenMillion, 256, 32_000), ("100M", HundredMillion, 48, 4096), ("100M", HundredMillion, 48, 32_000),
+        })
+        {
+            TransformerConfiguration configuration = shape with { VocabularySize = vocabulary };
             using var model = new Transformer(configuration);
             model.Initialize(new RandomStream(1));
-            ContinuationQuestion[] questions = [.. Read(itemsFile).Take(count)];
+            ContinuationQuestion[] questions = [.. Read(itemsFile, vocabulary).Take(count)];
             ContinuationScore[][] scores = [];
             Timing first = Timing.Of(() => scores = ContinuationScorer.Score(model, questions, pool), 3, seconds / 2);
             OptionPeer? peer = pyTorch is null ? null : PyTorchPeer.ScoreOptions(
@@ -61,12 +64,12 @@ internal static partial class OptionComparison
                 throw new InvalidOperationException($"Tandem and PyTorch did not compute the same scores ({apart:E1} apart): the comparison is void.");
             double tokens = questions.Average(q => q.Prompt.Length + q.Continuations.Sum(c => c.Length));
             var row = new OptionRow(
-                name, model.Configuration.ParameterCount, count, tokens, threads, count / ours.Best, count / ours.Median, peer?.Best, peer?.Median,
+                name, model.Configuration.ParameterCount, vocabulary, count, tokens, threads, count / ours.Best, count / ours.Median, peer?.Best, peer?.Median,
                 peer?.Settings ?? "");
             rows.Add(row);
             Console.WriteLine(string.Create(
                 CultureInfo.InvariantCulture,
-                $"{name}, {threads} thread(s): {row.Best:F1} questions/s (median {row.Median:F1}); PyTorch {row.PeerBest:F1} (median {row.PeerMedian:F1}; {row.PeerSettings}): ratio {row.Speedup:F2}; scores differ by {apart:E1} relative"));
+                $"{name}, {vocabulary} words, {threads} thread(s): {row.Best:F1} questions/s (median {row.Median:F1}); PyTorch {row.PeerBest:F1} (median {row.PeerMedian:F1}; {row.PeerSettings}): ratio {row.Speedup:F2}; scores differ by {apart:E1} relative"));
         }
 
         PerformanceReport.Update(
@@ -74,7 +77,7 @@ internal static partial class OptionComparison
     }
 
     // A word or a punctuation mark is a token; which one does not matter to the time.
-    private static IEnumerable<ContinuationQuestion> Read(string file)
+    private static IEnumerable<ContinuationQuestion> Read(string file, int vocabulary)
     {
         using var parser = new TextFieldParser(file);
         parser.SetDelimiters(",");
@@ -83,15 +86,16 @@ internal static partial class OptionComparison
         while (parser.ReadFields() is { } fields)
         {
             yield return new ContinuationQuestion(
-                Tokens(fields[context] + " " + fields[question]), [.. Enumerable.Range(answer, 4).Select(i => (ReadOnlyMemory<int>)Tokens(fields[i]))]);
+                Tokens(fields[context] + " " + fields[question], vocabulary),
+                [.. Enumerable.Range(answer, 4).Select(i => (ReadOnlyMemory<int>)Tokens(fields[i], vocabulary))]);
         }
 
         int Column(string name) => Array.IndexOf(header, name) is >= 0 and int at ? at : throw new InvalidDataException($"{file} has no column '{name}'.");
     }
 
-    private static int[] Tokens(string text) => [.. Words().Matches(text).Select(word => Hash(word.Value))];
+    private static int[] Tokens(string text, int vocabulary) => [.. Words().Matches(text).Select(word => (int)(Hash(word.Value) % vocabulary))];
 
-    private static int Hash(string word) => (int)(word.Aggregate(2166136261u, (hash, c) => (hash ^ c) * 16777619u) % Vocabulary);
+    private static uint Hash(string word) => word.Aggregate(2166136261u, (hash, c) => (hash ^ c) * 16777619u);
 
     [GeneratedRegex(@"\w+|[^\w\s]")]
     private static partial Regex Words();

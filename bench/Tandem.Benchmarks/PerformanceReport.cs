@@ -104,10 +104,10 @@ internal sealed record PerformanceReport(StepReport? Step, OptionReport? Options
         text.AppendLine();
         text.AppendLine(culture, $"The first questions of `{report.Items}`, a word or punctuation mark a token, random weights. Tandem sends a prompt through the model once for its four options; the usual loop sends it with each option, padded, and computes logits at every position. The scores are compared and agree. Questions per second, best (median).");
         text.AppendLine();
-        text.AppendLine("| Model | Questions | Tokens a question, prompt once | Threads | Tandem | PyTorch | Ratio |");
-        text.AppendLine("|---|---:|---:|---:|---:|---:|---:|");
+        text.AppendLine("| Model | Vocabulary | Questions | Tokens a question, prompt once | Threads | Tandem | PyTorch | Ratio |");
+        text.AppendLine("|---|---:|---:|---:|---:|---:|---:|---:|");
         foreach (OptionRow row in report.Rows)
-            text.AppendLine(culture, $"| {row.Model} ({row.Parameters:N0} parameters) | {row.Questions} | {row.TokensOfAQuestion:F0} | {row.Threads} | {row.Best:F1} ({row.Median:F1}) | {(row.PeerBest is null ? "–" : string.Create(culture, $"{row.PeerBest:F1} ({row.PeerMedian:F1}; {row.PeerSettings})"))} | {(row.Speedup is null ? "–" : row.Speedup.Value.ToString("F2", culture))} |");
+            text.AppendLine(culture, $"| {row.Model} ({row.Parameters:N0} parameters) | {row.Vocabulary:N0} | {row.Questions} | {row.TokensOfAQuestion:F0} | {row.Threads} | {row.Best:F1} ({row.Median:F1}) | {(row.PeerBest is null ? "–" : string.Create(culture, $"{row.PeerBest:F1} ({row.PeerMedian:F1}; {row.PeerSettings})"))} | {(row.Speedup is null ? "–" : row.Speedup.Value.ToString("F2", culture))} |");
     }
 
     private static void Append(StringBuilder text, DecodeReport report)

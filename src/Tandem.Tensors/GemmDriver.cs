@@ -64,29 +64,39 @@ internal static unsafe partial class GemmDriver<TKernel>
     private static void MultiplyDirectly(in GemmProblem problem, WorkerPool pool)
     {
         int panels = Panels(problem.N);
-        fixed (GemmProblem* state = &problem)
+        bool threaded = panels > 1 && pool.Threads > 1 && (long)problem.M * problem.N * problem.K >= ThreadingThreshold;
+        var state = new DirectState { Problem = problem, Threads = threaded ? pool.Threads : 1 };
+        if (GemmRow.Serves(problem))
         {
-            if (GemmRow.Serves(problem))
-            {
-                GemmRow.Multiply(state, (long)problem.N * problem.K >= ThreadingThreshold ? pool : null);
-            }
-            else if (panels > 1 && pool.Threads > 1 && (long)problem.M * problem.N * problem.K >= ThreadingThreshold)
-            {
-                pool.Run(panels, &DirectChunk, state);
-            }
-            else
-            {
-                for (int panel = 0; panel < panels; panel++)
-                    DirectChunk(state, panel);
-            }
+            GemmRow.Multiply(&state.Problem, threaded ? pool : null);
+        }
+        else if (threaded)
+        {
+            pool.Run(panels, &DirectChunk, &state);
+        }
+        else
+        {
+            for (int panel = 0; panel < panels; panel++)
+                DirectChunk(&state, panel);
         }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void DirectChunk(void* state, int panel)
     {
-        ref readonly GemmProblem p = ref Unsafe.AsRef<GemmProblem>(state);
+        ref readonly GemmProblem p = ref ((DirectState*)state)->Problem;
         int column = panel * TKernel.Columns;
+
+        // Rows of a weight come from memory: meanwhile those of the panel that this thread is likely to take next are fetched.
+        byte* ahead = (byte*)p.B;
+        nint aheadStep = 0;
+        int next = column + (((DirectState*)state)->Threads * TKernel.Columns), tiles = p.M / TKernel.Rows;
+        if (p.BStep == 1 && p.BColumn == p.K && next < p.N && tiles > 0)
+        {
+            ahead = (byte*)(p.B + (next * p.BColumn));
+            aheadStep = Math.Min(TKernel.Columns, p.N - next) * sizeof(float) / tiles;
+        }
+
         int columns = Math.Min(TKernel.Columns, p.N - column);
         // Rows of B are read in place when few tiles use them.
         bool inPlace = p.BColumn == 1 && columns == TKernel.Columns && p.M <= 2 * TKernel.Rows;
@@ -107,7 +117,8 @@ internal static unsafe partial class GemmDriver<TKernel>
             float* addend = p.Addend(0, column, start, out nint addendRow);
             MultiplyPanel(
                 p.M, columns, depth, a, TKernel.Rows * p.ARow, p.ARow, p.AStep, b, bStep, p.C + column, p.Ldc, addend, addendRow,
-                (byte*)b, 0);
+                ahead, aheadStep);
+            ahead += tiles * depth * aheadStep;
         }
 
         p.AddResidual(0, p.M, column, columns);
@@ -274,6 +285,12 @@ internal static unsafe partial class GemmDriver<TKernel>
 
     private static (int First, int Last) Share(int count, int part, int parts) =>
         ((int)((long)count * part / parts), (int)((long)count * (part + 1) / parts));
+
+    private struct DirectState
+    {
+        public GemmProblem Problem;
+        public int Threads;
+    }
 
     private struct RowsState
     {
