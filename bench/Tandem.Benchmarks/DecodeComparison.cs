@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Globalization;
 using Tandem.Language;
 using Tandem.Tensors;
@@ -56,9 +57,9 @@ internal static class DecodeComparison
                         long before = GC.GetTotalAllocatedBytes(precise: true);
                         for (int step = 1; step < Steps; step++)
                         {
-                            long start = System.Diagnostics.Stopwatch.GetTimestamp();
+                            long start = Stopwatch.GetTimestamp();
                             decoder.Append(all, tokens);
-                            times.Add(System.Diagnostics.Stopwatch.GetElapsedTime(start).TotalSeconds);
+                            times.Add(Stopwatch.GetElapsedTime(start).TotalSeconds);
                         }
 
                         allocated = GC.GetTotalAllocatedBytes(precise: true) - before;

@@ -21,46 +21,52 @@ public static class ContinuationScorer
         ArgumentNullException.ThrowIfNull(questions);
         using var tape = new Tape(pool);
         var batch = new TokenBatch();
-        var rows = new List<int>();
+        var rows = new List<int>(); // each once
+        var sources = new List<int>(); // for each target its place among them
         var targets = new List<int>();
         var result = new ContinuationScore[questions.Count][];
         for (int first = 0; first < questions.Count;)
         {
             batch.Clear();
             rows.Clear();
+            sources.Clear();
             targets.Clear();
             int end = first;
             do
-                Add(questions[end++], batch, rows, targets);
+                Add(questions[end++], batch, rows, sources, targets);
             while (end < questions.Count && batch.Count + questions[end].Tokens <= batchTokens);
 
             tape.Begin(recording: false);
-            Tensor hidden = tape.GatherRows(model.Hidden(tape, batch), [.. rows]); // [targets, C]
+            Tensor hidden = tape.GatherRows(model.HiddenOf(tape, batch, [.. rows]), [.. sources]); // [targets, C]
             float[] logProbabilities = new float[targets.Count];
             tape.LogProbabilities(model.Logits(tape, hidden), [.. targets], logProbabilities);
             int at = 0;
             for (; first < end; first++)
-            {
-                result[first] = [.. questions[first].Continuations.Select(continuation =>
-                {
-                    int from = at;
-                    at += continuation.Length;
-                    return new ContinuationScore(logProbabilities.AsSpan(from, continuation.Length).ToArray().Sum(p => (double)p), continuation.Length);
-                })];
-            }
+                result[first] = [.. questions[first].Continuations.Select(continuation => Sum(logProbabilities, ref at, continuation.Length))];
         }
 
         return result;
     }
 
-    // A continuation's first token is foretold by the prompt's last, and nothing by its own last, which is left out.
-    private static void Add(ContinuationQuestion question, TokenBatch batch, List<int> rows, List<int> targets)
+    private static ContinuationScore Sum(float[] logProbabilities, ref int at, int tokens)
     {
-        int last = batch.Count + question.Prompt.Length - 1, next = last + 1;
+        double sum = 0;
+        foreach (float logProbability in logProbabilities.AsSpan(at, tokens))
+            sum += logProbability;
+        at += tokens;
+        return new ContinuationScore(sum, tokens);
+    }
+
+    // A continuation's first token is foretold by the prompt's last, and nothing by its own last, which is left out.
+    private static void Add(ContinuationQuestion question, TokenBatch batch, List<int> rows, List<int> sources, List<int> targets)
+    {
+        int last = rows.Count, next = batch.Count + question.Prompt.Length;
+        rows.Add(next - 1);
         batch.AddBranches(question.Prompt.Span, [.. question.Continuations.Select(continuation => continuation[..^1])]);
         foreach (ReadOnlyMemory<int> continuation in question.Continuations)
         {
-            rows.Add(last);
+            sources.Add(last);
+            sources.AddRange(Enumerable.Range(rows.Count, continuation.Length - 1));
             rows.AddRange(Enumerable.Range(next, continuation.Length - 1));
             targets.AddRange(continuation.Span);
             next += continuation.Length - 1;

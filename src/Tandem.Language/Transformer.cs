@@ -93,7 +93,26 @@ public sealed class Transformer : IDisposable
     /// residual stream after each layer but the last, and the result.
     /// </param>
     /// <exception cref="ArgumentOutOfRangeException">A token is not in the vocabulary, or a sequence longer than MaximumPositions.</exception>
-    public Tensor Hidden(Tape tape, TokenBatch batch, ICollection<Tensor>? states = null)
+    public Tensor Hidden(Tape tape, TokenBatch batch, ICollection<Tensor>? states = null) => Forward(tape, batch, states, default);
+
+    /// <summary>
+    /// Some rows of <see cref="Hidden"/>, bit for bit, with less work: after its
+    /// attention the last layer computes no others.
+    /// </summary>
+    /// <param name="tape">What records the forward pass.</param>
+    /// <param name="batch">The packed sequences; each attends to itself only.</param>
+    /// <param name="rows">Rows of the batch, one or more.</param>
+    /// <returns>[rows.Length, HiddenSize].</returns>
+    /// <exception cref="ArgumentException">No row is wanted.</exception>
+    public Tensor HiddenOf(Tape tape, TokenBatch batch, ReadOnlySpan<int> rows)
+    {
+        if (rows.IsEmpty)
+            throw new ArgumentException("At least one row is needed.", nameof(rows));
+        return Forward(tape, batch, null, rows);
+    }
+
+    // The rows wanted; empty for all.
+    private Tensor Forward(Tape tape, TokenBatch batch, ICollection<Tensor>? states, ReadOnlySpan<int> rows)
     {
         var configuration = Configuration;
         float epsilon = configuration.RmsNormEpsilon;
@@ -104,6 +123,8 @@ public sealed class Transformer : IDisposable
             (Tensor q, Tensor k, Tensor v) = layer.Project(tape, x, epsilon);                           // [N, H·D], [N, G·D], [N, G·D]
             Tensor mixed = tape.Attention(
                 q, k, v, batch.Offsets, configuration.Heads, configuration.KeyValueHeads, Rotation, batch.Positions, batch.Hidden); // [N, H·D]
+            if (!rows.IsEmpty && layer == _layers[^1])
+                (x, mixed) = (tape.GatherRows(x, rows), tape.GatherRows(mixed, rows));                  // [R, C], [R, H·D]
             x = tape.AddLinear(x, mixed, layer.Output);                                                 // [N, C]
             x = layer.FeedForward(tape, x, epsilon);                                                    // [N, C]
         }

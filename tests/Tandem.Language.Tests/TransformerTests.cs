@@ -50,6 +50,39 @@ public sealed class TransformerTests : IDisposable
         Assert.Equal(scores, ContinuationScorer.Score(transformer, questions, _pool, batchTokens: 1));
     }
 
+    [Theory]
+    [MemberData(nameof(SmallModels.KindNumbers), MemberType = typeof(SmallModels))]
+    public void HiddenOf_SomeRows_AreThoseOfAllBitForBitWithTheirGradients(int kind)
+    {
+        using var transformer = SmallModels.Random(SmallModels.Kinds[kind]);
+        using var tape = new Tape(_pool);
+        var batch = new TokenBatch();
+        batch.Add(SmallModels.Tokens(transformer.Configuration, 9));
+        batch.Add(SmallModels.Tokens(transformer.Configuration, 4, 2));
+        int[] rows = [3, 12, 0, 3], targets = [1, 2, 0, 1];
+        (float[] all, float[][] gradients) = Step(() => tape.GatherRows(transformer.Hidden(tape, batch), rows));
+        (float[] some, float[][] fewer) = Step(() => transformer.HiddenOf(tape, batch, rows));
+        Assert.Equal(all, some);
+        foreach (var (expected, found) in gradients.Zip(fewer))
+        {
+            double largest = expected.Max(Math.Abs);
+            for (int i = 0; i < expected.Length; i++)
+                Assert.Equal(expected[i], found[i], (1e-5 * largest) + 1e-9);
+        }
+
+        Assert.Throws<ArgumentException>(() => transformer.HiddenOf(tape, batch, []));
+
+        (float[] Values, float[][] Gradients) Step(Func<Tensor> hidden)
+        {
+            tape.Begin(recording: true);
+            transformer.Parameters.ZeroGradients();
+            Tensor x = hidden();
+            float[] values = x.Values.ToArray();
+            tape.Backward(tape.TokenCrossEntropy(transformer.Logits(tape, x), targets, [], rows.Length));
+            return (values, [.. transformer.Parameters.All.Select(p => p.Tensor.Gradients.ToArray())]);
+        }
+    }
+
     [Fact]
     public void ContinuationQuestion_WithoutTokens_IsRefused()
     {

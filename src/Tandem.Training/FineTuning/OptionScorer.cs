@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Tandem.Language;
 using Tandem.Tensors;
 using Tandem.Training.Optimization;
@@ -102,6 +103,7 @@ internal static class OptionInference
         ArgumentOutOfRangeException.ThrowIfLessThan(batchItems, 1);
         using var tape = new Tape(pool);
         var batch = new OptionBatch();
+        var rows = new List<int>();
         for (int first = 0; first < examples.Count; first += batchItems)
         {
             batch.Clear();
@@ -112,11 +114,16 @@ internal static class OptionInference
             }
 
             tape.Begin(recording: false);
-            Tensor hidden = model.Hidden(tape, batch.Tokens); // [N, C]
+            rows.Clear();
             foreach (OptionGroup group in batch.Groups)
+                rows.AddRange(group.Rows);
+            Tensor hidden = model.HiddenOf(tape, batch.Tokens, CollectionsMarshal.AsSpan(rows)); // [rows, C]
+            int from = 0;
+            foreach (OptionGroup group in batch.Groups.Where(group => group.Count > 0))
             {
-                if (group.Count > 0)
-                    read(tape, group, tape.GatherRows(hidden, group.Rows), first);
+                int count = group.Rows.Length;
+                read(tape, group, tape.GatherRows(hidden, [.. Enumerable.Range(from, count)]), first);
+                from += count;
             }
         }
     }
