@@ -100,7 +100,7 @@ internal sealed record PerformanceReport(StepReport? Step, OptionReport? Options
         text.AppendLine();
         text.AppendLine("    dotnet run -c Release --project bench/Tandem.Benchmarks -- options <CosmosQA's valid.csv>");
         text.AppendLine();
-        text.AppendLine(culture, $"- {report.Machine}. {report.Machine.Peer}, the fastest of its settings (oneDNN on or off, 4, 16 or 64 sequences a batch).");
+        text.AppendLine(culture, $"- {report.Machine}. {report.Machine.Peer}, the fastest of its settings (oneDNN on or off, 4, 16 or 32 sequences a batch).");
         text.AppendLine();
         text.AppendLine(culture, $"The first questions of `{report.Items}`, a word or punctuation mark a token, random weights. Tandem sends a prompt through the model once for its four options; the usual loop sends it with each option, padded, and computes logits at every position. The scores are compared and agree. Questions per second, best (median).");
         text.AppendLine();
