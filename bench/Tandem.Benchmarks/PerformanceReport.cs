@@ -62,14 +62,19 @@ internal sealed record PerformanceReport(StepReport? Step, OptionReport? Options
         return text.ToString();
     }
 
+    private static void Head(StringBuilder text, string title, string command)
+    {
+        text.AppendLine();
+        text.AppendLine(CultureInfo.InvariantCulture, $"## {title}");
+        text.AppendLine();
+        text.AppendLine(CultureInfo.InvariantCulture, $"    dotnet run -c Release --project bench/Tandem.Benchmarks -- {command}");
+        text.AppendLine();
+    }
+
     private static void Append(StringBuilder text, StepReport report)
     {
         CultureInfo culture = CultureInfo.InvariantCulture;
-        text.AppendLine();
-        text.AppendLine("## A training step");
-        text.AppendLine();
-        text.AppendLine("    dotnet run -c Release --project bench/Tandem.Benchmarks -- step");
-        text.AppendLine();
+        Head(text, "A training step", "step");
         text.AppendLine(culture, $"- {report.Machine}. {report.Machine.Peer}, the fastest of its settings (oneDNN on or off, AdamW foreach or one by one).");
         foreach (Roofline r in report.Rows.Select(r => r.Roofline).GroupBy(r => r.Threads, (_, same) => same.Aggregate((a, b) => a.BestOf(b))))
             text.AppendLine(culture, $"- Measured limits, {r.Threads} thread(s): {r.PeakGflops:F0} GFLOP/s of fp32 fused multiply-adds, {r.ReadGigabytesPerSecond:F1} GB/s read; handing an operation to the threads takes {r.DispatchMicroseconds:F1} µs.");
@@ -95,11 +100,7 @@ internal sealed record PerformanceReport(StepReport? Step, OptionReport? Options
     private static void Append(StringBuilder text, OptionReport report)
     {
         CultureInfo culture = CultureInfo.InvariantCulture;
-        text.AppendLine();
-        text.AppendLine("## Scoring the options of questions");
-        text.AppendLine();
-        text.AppendLine("    dotnet run -c Release --project bench/Tandem.Benchmarks -- options <CosmosQA's valid.csv>");
-        text.AppendLine();
+        Head(text, "Scoring the options of questions", "options <CosmosQA's valid.csv>");
         text.AppendLine(culture, $"- {report.Machine}. {report.Machine.Peer}, the fastest of its settings (oneDNN on or off, 4, 16 or 32 sequences a batch).");
         text.AppendLine();
         text.AppendLine(culture, $"The first questions of `{report.Items}`, a word or punctuation mark a token, random weights. Tandem sends a prompt through the model once for its four options; the usual loop sends it with each option, padded, and computes logits at every position. The scores are compared and agree. Questions per second, best (median).");
@@ -113,11 +114,7 @@ internal sealed record PerformanceReport(StepReport? Step, OptionReport? Options
     private static void Append(StringBuilder text, DecodeReport report)
     {
         CultureInfo culture = CultureInfo.InvariantCulture;
-        text.AppendLine();
-        text.AppendLine("## Decoding with a cache");
-        text.AppendLine();
-        text.AppendLine("    dotnet run -c Release --project bench/Tandem.Benchmarks -- decode");
-        text.AppendLine();
+        Head(text, "Decoding with a cache", "decode");
         text.AppendLine(culture, $"- {report.Machine}.");
         text.AppendLine();
         text.AppendLine("One token for each sequence a step, after a prompt of 64 tokens; random weights. Best step (median). A step reads every weight once, whatever the number of sequences: the rate is compared with that of reading memory alone.");

@@ -13,7 +13,7 @@ public static class ContinuationScorer
     /// <param name="questions">The questions.</param>
     /// <param name="pool">The threads; their number does not change the result.</param>
     /// <param name="batchTokens">Tokens of a forward pass, unless one question has more; does not change the result.</param>
-    /// <exception cref="ArgumentException">A prompt or a continuation is empty.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">A token is not in the vocabulary, or a question longer than MaximumPositions.</exception>
     public static ContinuationScore[][] Score(
         Transformer model, IReadOnlyList<ContinuationQuestion> questions, WorkerPool pool, int batchTokens = 4096)
     {
@@ -79,13 +79,15 @@ public sealed record ContinuationQuestion
 {
     /// <summary>Creates a question.</summary>
     /// <param name="prompt">One token or more.</param>
-    /// <param name="continuations">Each one token or more.</param>
-    /// <exception cref="ArgumentException">The prompt or a continuation is empty.</exception>
+    /// <param name="continuations">One or more, each one token or more.</param>
+    /// <exception cref="ArgumentException">The prompt or a continuation is empty, or there is no continuation.</exception>
     public ContinuationQuestion(ReadOnlyMemory<int> prompt, IReadOnlyList<ReadOnlyMemory<int>> continuations)
     {
         ArgumentNullException.ThrowIfNull(continuations);
         if (prompt.IsEmpty)
             throw new ArgumentException("A prompt needs at least one token.", nameof(prompt));
+        if (continuations.Count == 0)
+            throw new ArgumentException("A question needs at least one continuation.", nameof(continuations));
         for (int i = 0; i < continuations.Count; i++)
         {
             if (continuations[i].IsEmpty)

@@ -96,8 +96,7 @@ public sealed class Transformer : IDisposable
     public Tensor Hidden(Tape tape, TokenBatch batch, ICollection<Tensor>? states = null) => Forward(tape, batch, states, default);
 
     /// <summary>
-    /// Some rows of <see cref="Hidden"/>, bit for bit, with less work: after its
-    /// attention the last layer computes no others.
+    /// Some rows of <see cref="Hidden"/>, bit for bit, with less work: after its attention the last layer computes no others.
     /// </summary>
     /// <param name="tape">What records the forward pass.</param>
     /// <param name="batch">The packed sequences; each attends to itself only.</param>

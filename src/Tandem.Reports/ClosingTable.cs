@@ -25,6 +25,11 @@ public static class ClosingTable
             console.Write(Generations(arm, form));
             string note = form.Text($"Arm {arm.Name}, seed {arm.Seed}. ± is the longer side of the 95% interval{Counts(arm)}.");
             console.Write(new Text(note + "\n", new Style(Color.Grey)));
+            for (int i = 0; i < arm.Generations.Count; i++)
+            {
+                foreach (string remark in Remarks(arm.Generations[i]))
+                    Write(console, Reading.Label(arm, i), new Style(Color.Grey), form.Text(remark));
+            }
         }
 
         var arms = Reading.ByName(run);
@@ -36,11 +41,25 @@ public static class ClosingTable
 
         console.WriteLine();
         foreach (Statement statement in Narrative.Of(run))
+            Write(console, statement.Caution ? "!" : "-", statement.Caution ? new Style(Color.Yellow) : Style.Plain, form.Text(statement.Text));
+    }
+
+    // Why a step was chosen, and how far its model took over its teachers' errors.
+    private static IEnumerable<string> Remarks(GenerationSummary generation)
+    {
+        if (generation.Gap is { } gap)
+            yield return gap.Reason;
+        if (generation.Imitation is { } imitation)
         {
-            var grid = new Grid().AddColumn(new GridColumn().NoWrap().PadLeft(0).PadRight(1)).AddColumn(new GridColumn().PadLeft(0).PadRight(0));
-            grid.AddRow(new Text(statement.Caution ? "!" : "-", statement.Caution ? new Style(Color.Yellow) : Style.Plain), new Text(form.Text(statement.Text)));
-            console.Write(grid);
+            yield return $"A⁻ agrees with its labels in {Figures.Inline(imitation.AgreeWhenTeacherRight)} where they are right, in {Figures.Inline(imitation.AgreeWhenTeacherWrong)} where they are wrong; a model trained on truth in {Figures.Inline(imitation.CeilingAgreesWhenTeacherWrong)} of those: imitation {Figures.Signed(imitation.Excess)}.";
         }
+    }
+
+    private static void Write(IAnsiConsole console, string mark, Style style, string text)
+    {
+        var grid = new Grid().AddColumn(new GridColumn().NoWrap().PadLeft(0).PadRight(1)).AddColumn(new GridColumn().PadLeft(0).PadRight(0));
+        grid.AddRow(new Text(mark, style), new Text(text));
+        console.Write(grid);
     }
 
     private static Table Generations(ArmSummary arm, Form form)

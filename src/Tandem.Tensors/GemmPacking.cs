@@ -147,6 +147,18 @@ internal static unsafe class GemmPacking
             to[i] = from[i];
     }
 
+    /// <summary>Transposes the lower and the upper halves of four vectors, each as a matrix of 4 × 4.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void TransposeHalves(ref Vector256<float> r0, ref Vector256<float> r1, ref Vector256<float> r2, ref Vector256<float> r3)
+    {
+        Vector256<float> t0 = Avx.UnpackLow(r0, r1), t1 = Avx.UnpackHigh(r0, r1);
+        Vector256<float> t2 = Avx.UnpackLow(r2, r3), t3 = Avx.UnpackHigh(r2, r3);
+        r0 = Avx.Shuffle(t0, t2, 0x44);
+        r1 = Avx.Shuffle(t0, t2, 0xEE);
+        r2 = Avx.Shuffle(t1, t3, 0x44);
+        r3 = Avx.Shuffle(t1, t3, 0xEE);
+    }
+
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void TransposeEightColumns(float* from, nint stride, int depth, float* to, nint width)
     {
@@ -158,18 +170,8 @@ internal static unsafe class GemmPacking
             Vector256<float> r2 = Avx.LoadVector256(from + k + (2 * stride)), r3 = Avx.LoadVector256(from + k + (3 * stride));
             Vector256<float> r4 = Avx.LoadVector256(from4 + k), r5 = Avx.LoadVector256(from4 + k + stride);
             Vector256<float> r6 = Avx.LoadVector256(from4 + k + (2 * stride)), r7 = Avx.LoadVector256(from4 + k + (3 * stride));
-            Vector256<float> t0 = Avx.UnpackLow(r0, r1), t1 = Avx.UnpackHigh(r0, r1);
-            Vector256<float> t2 = Avx.UnpackLow(r2, r3), t3 = Avx.UnpackHigh(r2, r3);
-            Vector256<float> t4 = Avx.UnpackLow(r4, r5), t5 = Avx.UnpackHigh(r4, r5);
-            Vector256<float> t6 = Avx.UnpackLow(r6, r7), t7 = Avx.UnpackHigh(r6, r7);
-            r0 = Avx.Shuffle(t0, t2, 0x44);
-            r1 = Avx.Shuffle(t0, t2, 0xEE);
-            r2 = Avx.Shuffle(t1, t3, 0x44);
-            r3 = Avx.Shuffle(t1, t3, 0xEE);
-            r4 = Avx.Shuffle(t4, t6, 0x44);
-            r5 = Avx.Shuffle(t4, t6, 0xEE);
-            r6 = Avx.Shuffle(t5, t7, 0x44);
-            r7 = Avx.Shuffle(t5, t7, 0xEE);
+            TransposeHalves(ref r0, ref r1, ref r2, ref r3);
+            TransposeHalves(ref r4, ref r5, ref r6, ref r7);
             float* target = to + (k * width);
             Avx.Permute2x128(r0, r4, 0x20).Store(target);
             Avx.Permute2x128(r1, r5, 0x20).Store(target + width);

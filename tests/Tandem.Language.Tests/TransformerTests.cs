@@ -86,7 +86,8 @@ public sealed class TransformerTests : IDisposable
     [Fact]
     public void ContinuationQuestion_WithoutTokens_IsRefused()
     {
-        Assert.Throws<ArgumentException>(() => new ContinuationQuestion(default, []));
+        Assert.Throws<ArgumentException>(() => new ContinuationQuestion(default, [new[] { 1 }]));
+        Assert.Throws<ArgumentException>(() => new ContinuationQuestion(new[] { 1 }, []));
         Assert.Throws<ArgumentException>(() => new ContinuationQuestion(new[] { 1 }, [default]));
     }
 

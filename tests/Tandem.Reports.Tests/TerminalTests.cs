@@ -18,6 +18,9 @@ public sealed class TerminalTests
         Assert.All(text.Split('\n'), line => Assert.True(line.Length <= width, line));
         foreach (string needed in new[] { "r3@8M", "r4@24M", "promoted", "±0.", "adaptive", "competence-only", "fixed-large", "FLOP", "Competence rose" })
             Assert.Contains(needed, text, StringComparison.Ordinal);
+        string words = string.Join(' ', text.Split((char[])[' ', '\n', '\u00A0'], StringSplitOptions.RemoveEmptyEntries));
+        Assert.Contains("highest lower bound of δ·s", words, StringComparison.Ordinal);
+        Assert.Matches("where they are wrong; a model trained on truth in [^:]*: imitation [+−]?0.", words);
         Assert.DoesNotContain("\u001b", text, StringComparison.Ordinal);
     }
 

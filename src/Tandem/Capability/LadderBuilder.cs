@@ -140,7 +140,8 @@ public static class LadderBuilder
             AtomicFile.Write(path, stream => trained.Save(stream, StorageType.BF16));
         }
 
-        using Transformer stored = Transformer.Load(File.OpenRead(path), architecture, path);
+        using FileStream weights = File.OpenRead(path);
+        using Transformer stored = Transformer.Load(weights, architecture, path);
         return new LadderRung
         {
             Name = name,

@@ -41,6 +41,10 @@ public sealed record CombinedLabels
 
     /// <summary>Iterations of the fit; 0 for a majority.</summary>
     public int Iterations { get; init; }
+
+    /// <summary>The most probable option of each item, the first of equals.</summary>
+    internal static int[] MostProbable(IReadOnlyList<double[]?> posteriors) =>
+        [.. posteriors.Select(row => row == null ? SourceLabels.Abstained : Array.IndexOf(row, row.Max()))];
 }
 
 /// <summary>What a combination estimates of a source without truth.</summary>

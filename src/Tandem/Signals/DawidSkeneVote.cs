@@ -54,7 +54,7 @@ public static class DawidSkeneVote
             Combination = "dawid-skene",
             Question = sources[0].Question,
             Posteriors = posteriors,
-            Choices = [.. posteriors.Select(row => row == null ? SourceLabels.Abstained : Array.IndexOf(row, row.Max()))],
+            Choices = CombinedLabels.MostProbable(posteriors),
             Sources = [.. sources.Select((source, s) =>
                 new SourceQuality(source.Source, Rate(right[s], count[s]), options.Length - count[s]))],
             ExpectedErrorRate = posteriors.OfType<double[]>().Select(row => 1 - row.Max()).DefaultIfEmpty(0).Average(),

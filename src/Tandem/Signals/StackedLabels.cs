@@ -52,7 +52,7 @@ public static class StackedLabels
             Question = reference.Question,
             Posteriors = posteriors,
             WithoutReference = withoutReference,
-            Choices = violations ? [] : [.. posteriors.Select(row => row == null ? SourceLabels.Abstained : Array.IndexOf(row, row.Max()))],
+            Choices = violations ? [] : CombinedLabels.MostProbable(posteriors),
             Sources = [.. sources.Append(reference).Select(source => Quality(source, reference))],
             ExpectedErrorRate = violations
                 ? withoutReference.OfType<double[]>().SelectMany(row => row).Select(p => Math.Min(p, 1 - p)).DefaultIfEmpty(0).Average()

@@ -100,9 +100,7 @@ public sealed record Supervision(
         return stacked with
         {
             Posteriors = stacked.WithoutReference,
-            Choices = stacked.Choices.Count == 0
-                ? []
-                : [.. stacked.WithoutReference.Select(row => row == null ? SourceLabels.Abstained : Array.IndexOf(row, row.Max()))],
+            Choices = stacked.Choices.Count == 0 ? [] : CombinedLabels.MostProbable(stacked.WithoutReference),
         };
     }
 
