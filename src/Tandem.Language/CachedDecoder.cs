@@ -106,7 +106,7 @@ public sealed unsafe class CachedDecoder : IDisposable
             _transformer.Rotation.Turn(q, positions);
             _transformer.Rotation.Turn(k, positions);
             Tensor mixed = Attention(i, q, k, v);                                                           // [N, H·D]
-            x = _tape.AddLinear(x, mixed, layer.Output);                                                    // [N, C]
+            x = layer.AddOutput(_tape, x, mixed);                                                           // [N, C]
             x = layer.FeedForward(_tape, x, epsilon);                                                       // [N, C]
         }
 

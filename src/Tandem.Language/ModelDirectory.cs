@@ -22,9 +22,9 @@ internal static unsafe class ModelDirectory
     }
 
     public static List<SafeTensorData> Tensors(Transformer transformer, StorageType storage) =>
-        [.. transformer.Parameters.All.Select(p => SafeTensorData.FromMemory(p.Name, Shape(p), p.Tensor.Data, storage))];
+        [.. transformer.Parameters.All.Select(p => SafeTensorData.FromParameter(p, storage))];
 
-    public static Transformer Load(string directory)
+    public static Transformer Load(string directory, ParameterStorage storage, LowRankConfiguration? adapters)
     {
         var configuration = TransformerConfiguration.Load(Path.Combine(directory, "config.json"));
         var files = new List<SafeTensorsFile>();
@@ -32,7 +32,7 @@ internal static unsafe class ModelDirectory
         {
             foreach (string path in WeightFiles(directory))
                 files.Add(SafeTensorsFile.Open(path));
-            return Load(files, configuration, directory);
+            return Load(files, configuration, directory, storage, adapters);
         }
         finally
         {
@@ -40,7 +40,9 @@ internal static unsafe class ModelDirectory
         }
     }
 
-    public static Transformer Load(IReadOnlyList<SafeTensorsFile> files, TransformerConfiguration configuration, string place)
+    public static Transformer Load(
+        IReadOnlyList<SafeTensorsFile> files, TransformerConfiguration configuration, string place,
+        ParameterStorage storage = ParameterStorage.Trainable, LowRankConfiguration? adapters = null)
     {
         var owners = new Dictionary<string, SafeTensorsFile>(StringComparer.Ordinal);
         foreach (var file in files)
@@ -72,17 +74,17 @@ internal static unsafe class ModelDirectory
             }
         }
 
-        var known = shapes.Select(s => s.Name).ToHashSet(StringComparer.Ordinal);
+        var known = shapes.Concat(adapters?.ParameterShapes(configuration) ?? []).Select(s => s.Name).ToHashSet(StringComparer.Ordinal);
         if (owners.Keys.FirstOrDefault(name => !known.Contains(name) && !IsIgnored(name)) is { } unexpected)
             throw Fault(owners[unexpected].Name, $"tensor '{unexpected}' has no place in a {configuration.ModelType} model of this config.json");
 
-        var transformer = new Transformer(configuration);
+        var transformer = new Transformer(configuration, storage, adapters);
         try
         {
             foreach (var parameter in transformer.Parameters.All)
             {
                 if (owners.TryGetValue(parameter.Name, out var file))
-                    file.CopyTo(parameter.Name, parameter.Tensor.Values);
+                    file.CopyTo(parameter.Name, parameter);
             }
         }
         catch
@@ -122,10 +124,6 @@ internal static unsafe class ModelDirectory
             throw Fault(index, error.Message.ReplaceLineEndings(" ").TrimEnd('.'), error);
         }
     }
-
-    private static long[] Shape(Parameter parameter) => parameter.IsVector
-        ? [parameter.Tensor.Columns]
-        : [parameter.Tensor.Rows, parameter.Tensor.Columns];
 
     private static UserFaultException Fault(string place, string what, Exception? inner = null) =>
         new($"{place}: {what}.", "Fetch or save the model again, or correct config.json.", inner: inner);

@@ -1,6 +1,6 @@
 namespace Tandem.Language;
 
-/// <summary>How floating-point parameters are stored in a file; in memory they are always fp32.</summary>
+/// <summary>How floating-point parameters are stored in a file.</summary>
 public enum StorageType
 {
     /// <summary>IEEE 754 single precision: bit-exact.</summary>
@@ -62,7 +62,7 @@ public enum SafeTensorType
     U64,
 }
 
-/// <summary>Sizes and conversions of <see cref="SafeTensorType"/> and <see cref="StorageType"/>.</summary>
+/// <summary>Sizes and names of <see cref="SafeTensorType"/> and <see cref="StorageType"/>.</summary>
 public static class SafeTensorTypes
 {
     /// <summary>The bytes of one element.</summary>
@@ -82,16 +82,4 @@ public static class SafeTensorTypes
         StorageType.BF16 => SafeTensorType.BF16,
         _ => SafeTensorType.F32,
     };
-
-    /// <summary>Rounds to bfloat16, to nearest with ties to even; a NaN stays a (quiet) NaN.</summary>
-    public static ushort ToBFloat16(float value)
-    {
-        uint bits = BitConverter.SingleToUInt32Bits(value);
-        if (float.IsNaN(value))
-            return (ushort)((bits >> 16) | 0x40);
-        return (ushort)((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16);
-    }
-
-    /// <summary>The exact value of a bfloat16.</summary>
-    public static float FromBFloat16(ushort value) => BitConverter.UInt32BitsToSingle((uint)value << 16);
 }

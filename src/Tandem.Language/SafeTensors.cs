@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Buffers.Binary;
 using System.Runtime.InteropServices;
 using System.Text.Json;
+using Tandem.Tensors;
 
 namespace Tandem.Language;
 
@@ -82,8 +83,10 @@ public sealed unsafe class SafeTensorData
     private const int ChunkElements = 1 << 14;
     private readonly ReadOnlyMemory<byte> _bytes;
     private readonly float* _values;
+    private readonly Parameter? _parameter;
 
-    private SafeTensorData(string name, SafeTensorType type, IReadOnlyList<long> shape, ReadOnlyMemory<byte> bytes, float* values)
+    private SafeTensorData(
+        string name, SafeTensorType type, IReadOnlyList<long> shape, ReadOnlyMemory<byte> bytes, float* values, Parameter? parameter = null)
     {
         long count = 1;
         foreach (long dimension in shape)
@@ -91,6 +94,7 @@ public sealed unsafe class SafeTensorData
         (Name, Type, Shape, ByteCount) = (name, type, shape, checked(count * type.Size()));
         _bytes = bytes;
         _values = values;
+        _parameter = parameter;
     }
 
     /// <summary>The name.</summary>
@@ -130,19 +134,30 @@ public sealed unsafe class SafeTensorData
     public static SafeTensorData FromMemory(string name, IReadOnlyList<long> shape, float* values, StorageType storage = StorageType.F32) =>
         new(name, storage.Element(), shape, default, values);
 
+    /// <summary>As <see cref="FromMemory"/>, from a parameter under its own name.</summary>
+    public static SafeTensorData FromParameter(Parameter parameter, StorageType storage = StorageType.F32)
+    {
+        ArgumentNullException.ThrowIfNull(parameter);
+        Tensor tensor = parameter.Tensor;
+        long[] shape = parameter.IsVector ? [tensor.Columns] : [tensor.Rows, tensor.Columns];
+        return new SafeTensorData(parameter.Name, storage.Element(), shape, default, tensor.Data, parameter);
+    }
+
     internal void WriteTo(Stream stream)
     {
-        if (_values == null)
+        if (_values == null && _parameter is null)
         {
             stream.Write(_bytes.Span);
             return;
         }
 
         long count = ByteCount / Type.Size();
+        float[]? widened = _values == null ? new float[ChunkElements] : null;
         ushort[]? halves = Type == SafeTensorType.F32 ? null : new ushort[ChunkElements];
         for (long start = 0; start < count; start += ChunkElements)
         {
-            var chunk = new ReadOnlySpan<float>(_values + start, (int)Math.Min(ChunkElements, count - start));
+            int length = (int)Math.Min(ChunkElements, count - start);
+            ReadOnlySpan<float> chunk = widened is null ? new ReadOnlySpan<float>(_values + start, length) : Widened(widened.AsSpan(0, length), (int)start);
             if (halves == null)
             {
                 stream.Write(MemoryMarshal.AsBytes(chunk));
@@ -150,13 +165,14 @@ public sealed unsafe class SafeTensorData
             }
 
             for (int i = 0; i < chunk.Length; i++)
-            {
-                halves[i] = Type == SafeTensorType.F16
-                    ? BitConverter.HalfToUInt16Bits((Half)chunk[i])
-                    : SafeTensorTypes.ToBFloat16(chunk[i]);
-            }
-
+                halves[i] = Type == SafeTensorType.F16 ? BitConverter.HalfToUInt16Bits((Half)chunk[i]) : BFloat16.Round(chunk[i]).Bits;
             stream.Write(MemoryMarshal.AsBytes(halves.AsSpan(0, chunk.Length)));
         }
+    }
+
+    private ReadOnlySpan<float> Widened(Span<float> chunk, int start)
+    {
+        _parameter!.ReadValues(start, chunk);
+        return chunk;
     }
 }

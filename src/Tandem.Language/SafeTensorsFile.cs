@@ -128,10 +128,31 @@ public sealed class SafeTensorsFile : IDisposable
             {
                 destination[i] = entry.Type == SafeTensorType.F16
                     ? (float)BitConverter.UInt16BitsToHalf(part[i])
-                    : SafeTensorTypes.FromBFloat16(part[i]);
+                    : new BFloat16(part[i]).Widen();
             }
 
             destination = destination[part.Length..];
+        }
+    }
+
+    /// <summary>Copies the values of an F32, F16 or BF16 tensor into a parameter; bfloat16 to bfloat16 bit for bit.</summary>
+    /// <exception cref="UserFaultException">See <see cref="CopyTo(string, Span{float})"/>.</exception>
+    /// <exception cref="ArgumentException">The parameter has another number of values.</exception>
+    public unsafe void CopyTo(string tensor, Parameter destination)
+    {
+        ArgumentNullException.ThrowIfNull(destination);
+        if (destination.Halves == null)
+        {
+            CopyTo(tensor, destination.Tensor.Values);
+        }
+        else if (Entry(tensor) is { Type: SafeTensorType.BF16 } entry && entry.Count == destination.Tensor.Length)
+        {
+            Seek(entry);
+            Fill(MemoryMarshal.AsBytes(new Span<BFloat16>(destination.Halves, destination.Tensor.Length)));
+        }
+        else
+        {
+            destination.WriteValues(0, ReadFloats(tensor));
         }
     }
 

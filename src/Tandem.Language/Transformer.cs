@@ -15,17 +15,24 @@ public sealed class Transformer : IDisposable
     private readonly TransformerLayer[] _layers;
 
     /// <summary>Creates a transformer whose norm weights are 1 and other parameters 0.</summary>
+    /// <param name="configuration">Its shape.</param>
+    /// <param name="storage">
+    /// How its parameters are kept. Frozen ones cannot be trained, but for score heads and adapters; vectors are always fp32.
+    /// </param>
+    /// <param name="adapters">Trainable low-rank adapters; they leave the result as it is until they are trained.</param>
     /// <exception cref="UserFaultException">The configuration is invalid.</exception>
-    public Transformer(TransformerConfiguration configuration)
+    public Transformer(
+        TransformerConfiguration configuration, ParameterStorage storage = ParameterStorage.Trainable, LowRankConfiguration? adapters = null)
     {
         Configuration = configuration.Validate();
-        Parameters = new ParameterSet(Configuration.ParameterShapes());
+        (Storage, Adapters) = (storage, adapters?.Validate());
+        Parameters = new ParameterSet([.. Configuration.ParameterShapes().Select(Stored), .. Adapters?.ParameterShapes(Configuration) ?? []]);
         _embedding = Parameters["model.embed_tokens.weight"];
         _finalNorm = Parameters["model.norm.weight"];
         _languageHead = !Configuration.LanguageHead ? null
             : Configuration.TieWordEmbeddings ? _embedding : Parameters["lm_head.weight"];
         _scoreHead = Parameters.Find("score.weight");
-        _layers = [.. Enumerable.Range(0, Configuration.Layers).Select(i => new TransformerLayer(Parameters, i))];
+        _layers = [.. Enumerable.Range(0, Configuration.Layers).Select(i => new TransformerLayer(Parameters, i, Adapters))];
         Rotation = CreateRotation(Configuration);
         foreach (var parameter in Parameters.All)
         {
@@ -36,6 +43,12 @@ public sealed class Transformer : IDisposable
 
     /// <summary>The validated configuration.</summary>
     public TransformerConfiguration Configuration { get; }
+
+    /// <summary>How the parameters of the configuration are kept.</summary>
+    public ParameterStorage Storage { get; }
+
+    /// <summary>The adapters, if there are any.</summary>
+    public LowRankConfiguration? Adapters { get; }
 
     /// <summary>All parameters, under Hugging Face's names.</summary>
     public ParameterSet Parameters { get; }
@@ -63,12 +76,13 @@ public sealed class Transformer : IDisposable
     /// <param name="random">Each parameter draws from a stream forked by its name: its values do not depend on the others.</param>
     public void Initialize(RandomStream random)
     {
-        foreach (var parameter in Parameters.All)
+        float[] drawn = new float[Parameters.All.Max(parameter => parameter.Tensor.Columns)];
+        foreach (ParameterShape shape in Configuration.ParameterShapes())
         {
-            var values = parameter.Tensor.Values;
+            Parameter parameter = Parameters[shape.Name];
             if (parameter.IsVector || parameter == _scoreHead)
             {
-                values.Fill(IsNorm(parameter) ? 1f : 0f);
+                parameter.Tensor.Values.Fill(IsNorm(parameter) ? 1f : 0f);
                 continue;
             }
 
@@ -80,9 +94,36 @@ public sealed class Transformer : IDisposable
             }
 
             var stream = random.Fork(parameter.Name);
-            for (int i = 0; i < values.Length; i++)
-                values[i] = (float)(deviation * stream.NextGaussian());
+            for (int row = 0; row < parameter.Tensor.Rows; row++)
+            {
+                Span<float> values = drawn.AsSpan(0, parameter.Tensor.Columns);
+                foreach (ref float value in values)
+                    value = (float)(deviation * stream.NextGaussian());
+                parameter.WriteValues(row * values.Length, values);
+            }
         }
+
+        InitializeAdapters(random);
+    }
+
+    /// <summary>Draws the adapters: A uniform, B zero, so that the model computes what it does without them.</summary>
+    /// <param name="random">Each adapter draws from a stream forked by its name.</param>
+    public void InitializeAdapters(RandomStream random)
+    {
+        foreach (var (_, adapter) in _layers.SelectMany(layer => layer.Adapters))
+            adapter.Initialize(random);
+    }
+
+    /// <summary>A transformer without adapters that computes what this one does with them, up to rounding.</summary>
+    /// <param name="storage">How the merged parameters are kept.</param>
+    public Transformer Merged(ParameterStorage storage = ParameterStorage.Trainable)
+    {
+        var merged = new Transformer(Configuration, storage);
+        foreach (Parameter parameter in merged.Parameters.All)
+            parameter.CopyValuesFrom(Parameters[parameter.Name]);
+        foreach (var (weight, adapter) in _layers.SelectMany(layer => layer.Adapters))
+            adapter.MergeInto(merged.Parameters[weight.Name]);
+        return merged;
     }
 
     /// <summary>The hidden states after the final norm, [N, HiddenSize], row i for token i of the batch.</summary>
@@ -124,7 +165,7 @@ public sealed class Transformer : IDisposable
                 q, k, v, batch.Offsets, configuration.Heads, configuration.KeyValueHeads, Rotation, batch.Positions, batch.Hidden); // [N, H·D]
             if (!rows.IsEmpty && layer == _layers[^1])
                 (x, mixed) = (tape.GatherRows(x, rows), tape.GatherRows(mixed, rows));                  // [R, C], [R, H·D]
-            x = tape.AddLinear(x, mixed, layer.Output);                                                 // [N, C]
+            x = layer.AddOutput(tape, x, mixed);                                                        // [N, C]
             x = layer.FeedForward(tape, x, epsilon);                                                    // [N, C]
         }
 
@@ -148,7 +189,12 @@ public sealed class Transformer : IDisposable
 
     /// <summary>Loads a model directory in Hugging Face's layout: config.json and model.safetensors, whole or in shards.</summary>
     /// <exception cref="UserFaultException">A file is absent or malformed, or they do not fit together.</exception>
-    public static Transformer Load(string directory) => ModelDirectory.Load(directory);
+    /// <param name="directory">The directory.</param>
+    /// <param name="storage">How the parameters are kept: see the constructor.</param>
+    /// <param name="adapters">Adapters to add, not yet initialized.</param>
+    public static Transformer Load(
+        string directory, ParameterStorage storage = ParameterStorage.Trainable, LowRankConfiguration? adapters = null) =>
+        ModelDirectory.Load(directory, storage, adapters);
 
     /// <summary>Loads parameters from a stream, as of an embedded resource. Score heads that it lacks stay zero.</summary>
     /// <param name="safetensors">The content of a model.safetensors; disposed.</param>
@@ -175,7 +221,7 @@ public sealed class Transformer : IDisposable
     /// <summary>A transformer of its own with the same configuration and parameter values.</summary>
     public Transformer Clone()
     {
-        var clone = new Transformer(Configuration);
+        var clone = new Transformer(Configuration, Storage, Adapters);
         clone.Parameters.CopyValuesFrom(Parameters);
         return clone;
     }
@@ -193,41 +239,12 @@ public sealed class Transformer : IDisposable
             scaling.LowFrequencyFactor, scaling.HighFrequencyFactor, scaling.OriginalMaximumPositions)
         : new RotaryTable(configuration.HeadSize, configuration.MaximumPositions, configuration.RotaryBase);
 
+    // Score heads are new to a model that is adapted: they stay trainable.
+    private ParameterShape Stored(ParameterShape shape)
+    {
+        bool trainable = Storage == ParameterStorage.Trainable || shape.Name == "score.weight";
+        return shape with { Storage = trainable ? ParameterStorage.Trainable : shape.IsVector ? ParameterStorage.FrozenSingle : Storage };
+    }
+
     private static bool IsNorm(Parameter parameter) => parameter.Name.EndsWith("norm.weight", StringComparison.Ordinal);
-}
-
-/// <summary>The parameters of one decoder layer.</summary>
-internal sealed class TransformerLayer(ParameterSet parameters, int index)
-{
-    public Parameter InputNorm { get; } = parameters[$"model.layers.{index}.input_layernorm.weight"];
-
-    public Parameter Query { get; } = parameters[$"model.layers.{index}.self_attn.q_proj.weight"];
-
-    public Parameter Key { get; } = parameters[$"model.layers.{index}.self_attn.k_proj.weight"];
-
-    public Parameter Value { get; } = parameters[$"model.layers.{index}.self_attn.v_proj.weight"];
-
-    public Parameter? QueryBias { get; } = parameters.Find($"model.layers.{index}.self_attn.q_proj.bias");
-
-    public Parameter? KeyBias { get; } = parameters.Find($"model.layers.{index}.self_attn.k_proj.bias");
-
-    public Parameter? ValueBias { get; } = parameters.Find($"model.layers.{index}.self_attn.v_proj.bias");
-
-    public Parameter Output { get; } = parameters[$"model.layers.{index}.self_attn.o_proj.weight"];
-
-    public Parameter PostAttentionNorm { get; } = parameters[$"model.layers.{index}.post_attention_layernorm.weight"];
-
-    public Parameter Gate { get; } = parameters[$"model.layers.{index}.mlp.gate_proj.weight"];
-
-    public Parameter Up { get; } = parameters[$"model.layers.{index}.mlp.up_proj.weight"];
-
-    public Parameter Down { get; } = parameters[$"model.layers.{index}.mlp.down_proj.weight"];
-
-    /// <summary>Queries [N, H·D], keys and values [N, G·D] of the normalized rows, not yet turned to their positions.</summary>
-    public (Tensor Query, Tensor Key, Tensor Value) Project(Tape tape, Tensor x, float epsilon) =>
-        tape.QueryKeyValue(x, InputNorm, epsilon, Query, QueryBias, Key, KeyBias, Value, ValueBias);
-
-    /// <summary>x plus the feed-forward layer of the normalized rows, [N, C].</summary>
-    public Tensor FeedForward(Tape tape, Tensor x, float epsilon) =>
-        tape.FeedForward(x, PostAttentionNorm, epsilon, Gate, Up, Down);
 }

@@ -1,5 +1,3 @@
-using Tandem.Tensors.Operations;
-
 namespace Tandem.Tensors;
 
 /// <summary>
@@ -79,7 +77,8 @@ public static unsafe class Gemm
         Multiply(new GemmProblem(m, n, k, a, 1, lda, b, ldb, 1, c, ldc, accumulate), pool);
     }
 
-    private static void Multiply(in GemmProblem problem, WorkerPool pool)
+    /// <summary>Any product in strided form.</summary>
+    internal static void Multiply(in GemmProblem problem, WorkerPool pool)
     {
         if (problem.M <= 0 || problem.N <= 0)
             return;
@@ -107,56 +106,5 @@ public static unsafe class Gemm
             case VectorPath.Avx2: GemmDriver<Avx2GemmKernel>.Multiply(problem, pool); break;
             default: GemmDriver<PortableGemmKernel>.Multiply(problem, pool); break;
         }
-    }
-}
-
-/// <summary>
-/// A product in strided form, which is common to all transpositions: A(i, k) at A[i·ARow + k·AStep], B(k, j) at
-/// B[k·BStep + j·BColumn], C(i, j) at C[i·Ldc + j]. Without accumulation C starts from a bias per column, if there is one. A residual, in
-/// rows like those of C, is added to the finished sums.
-/// </summary>
-internal readonly unsafe struct GemmProblem(
-    int m, int n, int k, float* a, nint aRow, nint aStep, float* b, nint bStep, nint bColumn, float* c, nint ldc, bool accumulate,
-    float* bias = null, float* residual = null)
-{
-    public readonly int M = m, N = n, K = k;
-    public readonly float* A = a, B = b, C = c;
-    public readonly nint ARow = aRow, AStep = aStep, BStep = bStep, BColumn = bColumn, Ldc = ldc;
-    public readonly bool Accumulate = accumulate;
-    public readonly float* Bias = bias, Residual = residual;
-
-    /// <summary>C = x·Wᵀ + bias, or + residual, for a weight W[out, in]; the rows of x are <paramref name="stride"/> apart.</summary>
-    public static GemmProblem Projection(
-        int rows, float* x, int stride, Tensor weight, float* bias, float* c, float* residual = null) => new(
-        rows, weight.Rows, weight.Columns, x, stride, 1, weight.Data, 1, weight.Columns, c, weight.Rows, false, bias, residual);
-
-    /// <summary>C = or += dy·W: the gradient of a projection's input.</summary>
-    public static GemmProblem InputGradient(int rows, float* dy, Tensor weight, float* c, bool accumulate) => new(
-        rows, weight.Columns, weight.Rows, dy, weight.Rows, 1, weight.Data, weight.Columns, 1, c, weight.Columns, accumulate);
-
-    /// <summary>dW += dyᵀ·x: the gradient of a projection's weight.</summary>
-    public static GemmProblem WeightGradient(int rows, float* dy, float* x, int stride, Tensor weight) => new(
-        weight.Rows, weight.Columns, rows, dy, 1, weight.Rows, x, stride, 1, weight.Gradient, weight.Columns, true);
-
-    /// <summary>What the sums of the chunk of k that begins at <paramref name="start"/> are added to; null for nothing.</summary>
-    public float* Addend(nint row, nint column, int start, out nint addendRow)
-    {
-        bool toC = Accumulate || start > 0;
-        addendRow = toC ? Ldc : 0;
-        return toC ? C + (row * Ldc) + column : Bias == null ? null : Bias + column;
-    }
-
-    /// <summary>The part of the product that gives some rows of C.</summary>
-    public GemmProblem Block(nint row, int rows) => new(
-        rows, N, K, A + (row * ARow), ARow, AStep, B, BStep, BColumn, C + (row * Ldc), Ldc, Accumulate, Bias,
-        Residual == null ? null : Residual + (row * Ldc));
-
-    /// <summary>Adds the residual, if there is one, to finished elements of C, while they are in the cache.</summary>
-    public void AddResidual(nint row, int rows, nint column, int columns)
-    {
-        if (Residual == null)
-            return;
-        for (nint at = (row * Ldc) + column; rows > 0; rows--, at += Ldc)
-            Lanes.Copy(Residual + at, C + at, columns, accumulate: true);
     }
 }

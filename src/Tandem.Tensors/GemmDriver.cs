@@ -88,30 +88,27 @@ internal static unsafe partial class GemmDriver<TKernel>
         int column = panel * TKernel.Columns;
 
         // Rows of a weight come from memory: meanwhile those of the panel that this thread is likely to take next are fetched.
-        byte* ahead = (byte*)p.B;
+        byte* ahead = p.AddressOfB(0);
         nint aheadStep = 0;
         int next = column + (((DirectState*)state)->Threads * TKernel.Columns), tiles = p.M / TKernel.Rows;
         if (p.BStep == 1 && p.BColumn == p.K && next < p.N && tiles > 0)
         {
-            ahead = (byte*)(p.B + (next * p.BColumn));
-            aheadStep = Math.Min(TKernel.Columns, p.N - next) * sizeof(float) / tiles;
+            ahead = p.AddressOfB(next * p.BColumn);
+            aheadStep = Math.Min(TKernel.Columns, p.N - next) * p.SizeOfB / tiles;
         }
 
         int columns = Math.Min(TKernel.Columns, p.N - column);
         // Rows of B are read in place when few tiles use them.
-        bool inPlace = p.BColumn == 1 && columns == TKernel.Columns && p.M <= 2 * TKernel.Rows;
+        bool inPlace = p.HalfB == null && p.BColumn == 1 && columns == TKernel.Columns && p.M <= 2 * TKernel.Rows;
         float* scratch = inPlace ? null : GemmScratch.Current.StripsB((long)Gemm.ChunkDepth * TKernel.Columns);
         for (int start = 0; start < p.K; start += Gemm.ChunkDepth)
         {
             int depth = Math.Min(Gemm.ChunkDepth, p.K - start);
-            float* b = p.B + (start * p.BStep) + (column * p.BColumn);
-            nint bStep = p.BStep;
+            nint at = (start * p.BStep) + (column * p.BColumn);
+            float* b = inPlace ? p.B + at : scratch;
+            nint bStep = inPlace ? p.BStep : TKernel.Columns;
             if (!inPlace)
-            {
-                GemmPacking.PackPanel(b, p.BStep, p.BColumn, depth, columns, TKernel.Columns, scratch);
-                b = scratch;
-                bStep = TKernel.Columns;
-            }
+                p.PackPanelOfB(at, depth, columns, TKernel.Columns, scratch);
 
             float* a = p.A + (start * p.AStep);
             float* addend = p.Addend(0, column, start, out nint addendRow);
@@ -203,15 +200,15 @@ internal static unsafe partial class GemmDriver<TKernel>
         {
             int from = chunk * PackDepth;
             int depth = Math.Min(PackDepth, block->Depth - from);
-            float* b = p.B + ((block->Start + from) * p.BStep) + block->Column;
-            GemmPacking.PackStrips(b, p.BStep, depth, block->Columns, width, block->PackedB + ((nint)from * width), block->PanelStride);
+            nint at = ((block->Start + from) * p.BStep) + block->Column;
+            p.PackStripsOfB(at, depth, block->Columns, width, block->PackedB + ((nint)from * width), block->PanelStride);
         }
         else
         {
             int column = chunk * width;
-            float* b = p.B + (block->Start * p.BStep) + ((block->Column + column) * p.BColumn);
+            nint at = (block->Start * p.BStep) + ((block->Column + column) * p.BColumn);
             float* to = block->PackedB + (chunk * block->PanelStride);
-            GemmPacking.PackPanel(b, p.BStep, p.BColumn, block->Depth, Math.Min(width, block->Columns - column), width, to);
+            p.PackPanelOfB(at, block->Depth, Math.Min(width, block->Columns - column), width, to);
         }
     }
 

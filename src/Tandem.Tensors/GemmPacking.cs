@@ -14,8 +14,13 @@ internal static unsafe class GemmPacking
     /// Packs a panel of B: to[k·width + j] = b[k·rowStride + j·columnStride]. Columns from <paramref name="columns"/> to
     /// <paramref name="width"/> become zero.
     /// </summary>
+    public static void PackPanel(float* b, nint rowStride, nint columnStride, int depth, int columns, int width, float* to) =>
+        PackPanel((Float32*)b, rowStride, columnStride, depth, columns, width, to);
+
+    /// <summary>As for fp32, of elements of another storage.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void PackPanel(float* b, nint rowStride, nint columnStride, int depth, int columns, int width, float* to)
+    public static void PackPanel<T>(T* b, nint rowStride, nint columnStride, int depth, int columns, int width, float* to)
+        where T : unmanaged, IStoredElement<T>
     {
         if (columnStride == 1)
         {
@@ -32,7 +37,7 @@ internal static unsafe class GemmPacking
 
         for (; column < width; column++)
         {
-            float* from = b + (column * columnStride);
+            T* from = b + (column * columnStride);
             float* target = to + column;
             if (column >= columns)
             {
@@ -42,7 +47,7 @@ internal static unsafe class GemmPacking
             else
             {
                 for (int k = 0; k < depth; k++)
-                    target[(nint)k * width] = from[k * rowStride];
+                    target[(nint)k * width] = T.Widen(from[k * rowStride]);
             }
         }
     }
@@ -51,7 +56,12 @@ internal static unsafe class GemmPacking
     /// Packs strips of a matrix that is read along its rows: column c = t·width + i of row k goes to
     /// to[t·stripStride + k·width + i]. What the last strip lacks in columns becomes zero.
     /// </summary>
-    public static void PackStrips(float* from, nint stride, int depth, int columns, int width, float* to, nint stripStride)
+    public static void PackStrips(float* from, nint stride, int depth, int columns, int width, float* to, nint stripStride) =>
+        PackStrips((Float32*)from, stride, depth, columns, width, to, stripStride);
+
+    /// <summary>As for fp32, of elements of another storage.</summary>
+    public static void PackStrips<T>(T* from, nint stride, int depth, int columns, int width, float* to, nint stripStride)
+        where T : unmanaged, IStoredElement<T>
     {
         // Each strip is written to a page of its own: few at a time, for the sake of the first-level TLB.
         int most = StripsAtOnce * width;
@@ -61,9 +71,11 @@ internal static unsafe class GemmPacking
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void PackFewStrips(float* from, nint stride, int depth, int columns, int width, float* to, nint stripStride)
+    private static void PackFewStrips<T>(T* from, nint stride, int depth, int columns, int width, float* to, nint stripStride)
+        where T : unmanaged, IStoredElement<T>
     {
-        int packed = width == 6 && Avx2.IsSupported ? PackSixWideStrips(from, stride, depth, columns, to, stripStride) : 0;
+        int packed = typeof(T) == typeof(Float32) && width == 6 && Avx2.IsSupported
+            ? PackSixWideStrips((float*)from, stride, depth, columns, to, stripStride) : 0;
         from += packed * stride;
         to += (nint)packed * width;
         for (int k = packed; k < depth; k++)
@@ -74,8 +86,8 @@ internal static unsafe class GemmPacking
             {
                 for (; c + 16 <= columns; c += 16, target += stripStride)
                 {
-                    Vector256.Load(from + c).Store(target);
-                    Vector256.Load(from + c + 8).Store(target + 8);
+                    T.Load(from + c).Store(target);
+                    T.Load(from + c + 8).Store(target + 8);
                 }
             }
 
@@ -137,14 +149,16 @@ internal static unsafe class GemmPacking
         Avx.Blend(Avx2.PermuteVar8x32(r2, fromFifth), Avx2.PermuteVar8x32(r3, toThird), 0b1111_1100).Store(target + 16);
     }
 
+    /// <summary>Widens some elements.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void CopyRow(float* from, int count, float* to)
+    public static void CopyRow<T>(T* from, int count, float* to)
+        where T : unmanaged, IStoredElement<T>
     {
         int i = 0;
         for (; i + 8 <= count; i += 8)
-            Vector256.Load(from + i).Store(to + i);
+            T.Load(from + i).Store(to + i);
         for (; i < count; i++)
-            to[i] = from[i];
+            to[i] = T.Widen(from[i]);
     }
 
     /// <summary>Transposes the lower and the upper halves of four vectors, each as a matrix of 4 × 4.</summary>
@@ -160,16 +174,17 @@ internal static unsafe class GemmPacking
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void TransposeEightColumns(float* from, nint stride, int depth, float* to, nint width)
+    private static void TransposeEightColumns<T>(T* from, nint stride, int depth, float* to, nint width)
+        where T : unmanaged, IStoredElement<T>
     {
         int k = 0;
-        float* from4 = from + (4 * stride);
+        T* from4 = from + (4 * stride);
         for (; k + 8 <= depth; k += 8)
         {
-            Vector256<float> r0 = Avx.LoadVector256(from + k), r1 = Avx.LoadVector256(from + k + stride);
-            Vector256<float> r2 = Avx.LoadVector256(from + k + (2 * stride)), r3 = Avx.LoadVector256(from + k + (3 * stride));
-            Vector256<float> r4 = Avx.LoadVector256(from4 + k), r5 = Avx.LoadVector256(from4 + k + stride);
-            Vector256<float> r6 = Avx.LoadVector256(from4 + k + (2 * stride)), r7 = Avx.LoadVector256(from4 + k + (3 * stride));
+            Vector256<float> r0 = T.Load(from + k), r1 = T.Load(from + k + stride);
+            Vector256<float> r2 = T.Load(from + k + (2 * stride)), r3 = T.Load(from + k + (3 * stride));
+            Vector256<float> r4 = T.Load(from4 + k), r5 = T.Load(from4 + k + stride);
+            Vector256<float> r6 = T.Load(from4 + k + (2 * stride)), r7 = T.Load(from4 + k + (3 * stride));
             TransposeHalves(ref r0, ref r1, ref r2, ref r3);
             TransposeHalves(ref r4, ref r5, ref r6, ref r7);
             float* target = to + (k * width);
@@ -186,7 +201,7 @@ internal static unsafe class GemmPacking
         for (; k < depth; k++)
         {
             for (int j = 0; j < 8; j++)
-                to[(k * width) + j] = from[k + (j * stride)];
+                to[(k * width) + j] = T.Widen(from[k + (j * stride)]);
         }
     }
 }

@@ -26,17 +26,20 @@ internal static unsafe class GemmRow
     public static void Multiply(GemmProblem* problem, WorkerPool? pool)
     {
         var state = new State { Problem = problem, Chunks = pool is null ? 1 : Math.Min(problem->N / Width, pool.Threads * ChunksPerThread) };
+        delegate*<void*, int, void> chunk = problem->HalfB == null ? &MultiplyChunk<Float32> : &MultiplyChunk<BFloat16>;
         if (pool is null)
-            MultiplyChunk(&state, 0);
+            chunk(&state, 0);
         else
-            pool.Run(state.Chunks, &MultiplyChunk, &state);
+            pool.Run(state.Chunks, chunk, &state);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void MultiplyChunk(void* state, int chunk)
+    private static void MultiplyChunk<T>(void* state, int chunk)
+        where T : unmanaged, IStoredElement<T>
     {
         State* work = (State*)state;
         ref readonly GemmProblem p = ref *work->Problem;
+        T* b = (T*)p.AddressOfB(0);
         int blocks = p.N / Width;
         int first = (int)((long)blocks * chunk / work->Chunks) * Width, end = (int)((long)blocks * (chunk + 1) / work->Chunks) * Width;
         for (int column = first; column < end; column += Width)
@@ -44,7 +47,7 @@ internal static unsafe class GemmRow
             for (int start = 0; start < p.K; start += Gemm.ChunkDepth)
             {
                 MultiplyBlock(
-                    Math.Min(Gemm.ChunkDepth, p.K - start), p.A + start, p.B + start + (column * p.BColumn), p.BColumn, p.C + column,
+                    Math.Min(Gemm.ChunkDepth, p.K - start), p.A + start, b + start + (column * p.BColumn), p.BColumn, p.C + column,
                     p.Addend(0, column, start, out _));
             }
         }
@@ -54,10 +57,11 @@ internal static unsafe class GemmRow
 
     // c[j] = addend[j] + Σ a[k]·b[j, k]. Meanwhile the next rows are fetched, which are more than the processor follows by itself.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void MultiplyBlock(int depth, float* a, float* b, nint stride, float* c, float* addend)
+    private static void MultiplyBlock<T>(int depth, float* a, T* b, nint stride, float* c, float* addend)
+        where T : unmanaged, IStoredElement<T>
     {
         Vector256<float> low = default, high = default;
-        float* upper = b + (8 * stride);
+        T* upper = b + (8 * stride);
         int k = 0;
         for (; k + 8 <= depth; k += 8)
         {
@@ -82,19 +86,22 @@ internal static unsafe class GemmRow
         high.Store(c + 8);
     }
 
-    private static Vector256<float> Column(float* b, nint stride) => Vector256.Create(
-        b[0], b[stride], b[2 * stride], b[3 * stride], b[4 * stride], b[5 * stride], b[6 * stride], b[7 * stride]);
+    private static Vector256<float> Column<T>(T* b, nint stride)
+        where T : unmanaged, IStoredElement<T> => Vector256.Create(
+        T.Widen(b[0]), T.Widen(b[stride]), T.Widen(b[2 * stride]), T.Widen(b[3 * stride]),
+        T.Widen(b[4 * stride]), T.Widen(b[5 * stride]), T.Widen(b[6 * stride]), T.Widen(b[7 * stride]));
 
     // Eight steps of k for eight sums.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Eight(float* a, float* b, nint stride, ref Vector256<float> sum)
+    private static void Eight<T>(float* a, T* b, nint stride, ref Vector256<float> sum)
+        where T : unmanaged, IStoredElement<T>
     {
-        float* b4 = b + (4 * stride);
-        Vector256<float> r0 = Vector256.Load(b), r1 = Vector256.Load(b + stride);
-        Vector256<float> r2 = Vector256.Load(b + (2 * stride)), r3 = Vector256.Load(b + (3 * stride));
+        T* b4 = b + (4 * stride);
+        Vector256<float> r0 = T.Load(b), r1 = T.Load(b + stride);
+        Vector256<float> r2 = T.Load(b + (2 * stride)), r3 = T.Load(b + (3 * stride));
         GemmPacking.TransposeHalves(ref r0, ref r1, ref r2, ref r3);
-        Vector256<float> r4 = Vector256.Load(b4), r5 = Vector256.Load(b4 + stride);
-        Vector256<float> r6 = Vector256.Load(b4 + (2 * stride)), r7 = Vector256.Load(b4 + (3 * stride));
+        Vector256<float> r4 = T.Load(b4), r5 = T.Load(b4 + stride);
+        Vector256<float> r6 = T.Load(b4 + (2 * stride)), r7 = T.Load(b4 + (3 * stride));
         GemmPacking.TransposeHalves(ref r4, ref r5, ref r6, ref r7);
         Sse.Prefetch1(b + (Width * stride));
         Sse.Prefetch1(b + ((Width + 1) * stride));

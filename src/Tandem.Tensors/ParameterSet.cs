@@ -3,48 +3,69 @@ using System.Runtime.InteropServices;
 namespace Tandem.Tensors;
 
 /// <summary>
-/// All parameters of a model in one flat, 64-byte aligned buffer, with a second one of the same layout for the
-/// gradients: an optimizer or a checkpoint walks each buffer once. Each parameter starts on a multiple of 16 floats;
-/// the padding between them is always zero.
+/// The parameters of a model. Those that training may change are in one flat, 64-byte aligned buffer, with a second one of
+/// the same layout for the gradients: an optimizer or a checkpoint walks each buffer once. Each parameter starts on a
+/// multiple of 16 floats; the padding between them is always zero. Those stored as frozen have memory of their own and no
+/// gradients.
 /// </summary>
 public sealed unsafe class ParameterSet : IDisposable
 {
     private const int Alignment = 16;
     private readonly Dictionary<string, Parameter> _byName = new(StringComparer.Ordinal);
     private readonly List<Parameter> _all = [];
+    private byte* _frozen;
 
     /// <summary>Creates zeroed parameters of the given names and shapes.</summary>
     public ParameterSet(IEnumerable<ParameterShape> shapes)
     {
         var list = shapes.ToList();
-        long length = 0;
-        foreach (var shape in list)
-            length += RoundUp((long)shape.Rows * shape.Columns);
-        Length = length;
-        Values = Zeroed(length);
-        Gradients = Zeroed(length);
-        long offset = 0;
+        long frozenBytes = 0;
         foreach (var shape in list)
         {
-            var tensor = new Tensor(Values + offset, Gradients + offset, shape.Rows, shape.Columns);
-            var parameter = new Parameter(shape.Name, tensor, offset, shape.IsVector);
+            long count = RoundUp((long)shape.Rows * shape.Columns);
+            if (shape.Storage == ParameterStorage.Trainable)
+                Length += count;
+            else
+                frozenBytes += count * ElementSize(shape.Storage);
+        }
+
+        Values = (float*)Zeroed(Length * sizeof(float));
+        Gradients = (float*)Zeroed(Length * sizeof(float));
+        _frozen = Zeroed(frozenBytes);
+        long offset = 0;
+        byte* frozen = _frozen;
+        foreach (var shape in list)
+        {
+            Parameter parameter;
+            long count = RoundUp((long)shape.Rows * shape.Columns);
+            if (shape.Storage == ParameterStorage.Trainable)
+            {
+                parameter = new Parameter(shape, Values + offset, Gradients + offset, null, offset);
+                offset += count;
+            }
+            else
+            {
+                bool half = shape.Storage == ParameterStorage.FrozenBFloat16;
+                parameter = new Parameter(shape, half ? null : (float*)frozen, null, half ? (BFloat16*)frozen : null, -1);
+                frozen += count * ElementSize(shape.Storage);
+            }
+
             _all.Add(parameter);
             _byName.Add(shape.Name, parameter);
-            offset += RoundUp(tensor.Length);
-            Count += tensor.Length;
+            Count += parameter.Tensor.Length;
         }
     }
 
     /// <summary>Frees the native memory of a set that was not disposed.</summary>
     ~ParameterSet() => Free();
 
-    /// <summary>All parameters in order of their offset.</summary>
+    /// <summary>All parameters in the order of the shapes.</summary>
     public IReadOnlyList<Parameter> All => _all;
 
     /// <summary>The number of parameters, padding left out.</summary>
     public long Count { get; }
 
-    /// <summary>The length of each flat buffer in floats, padding counted.</summary>
+    /// <summary>The length of each flat buffer in floats, padding counted and frozen storage not.</summary>
     public long Length { get; }
 
     /// <summary>The flat buffer of values.</summary>
@@ -62,12 +83,13 @@ public sealed unsafe class ParameterSet : IDisposable
     /// <summary>Sets all gradients to zero.</summary>
     public void ZeroGradients() => NativeMemory.Clear(Gradients, (nuint)Length * sizeof(float));
 
-    /// <summary>Copies all values from a set of the same layout.</summary>
+    /// <summary>Copies all values from a set of the same shapes, whatever their storage; a value may be rounded by it.</summary>
     public void CopyValuesFrom(ParameterSet source)
     {
-        if (source.Length != Length || source._all.Count != _all.Count)
-            throw new ArgumentException("The parameter sets differ in layout.", nameof(source));
-        Buffer.MemoryCopy(source.Values, Values, Length * sizeof(float), Length * sizeof(float));
+        if (source._all.Count != _all.Count || source.Count != Count)
+            throw new ArgumentException("The parameter sets differ in shape.", nameof(source));
+        for (int i = 0; i < _all.Count; i++)
+            _all[i].CopyValuesFrom(source._all[i]);
     }
 
     /// <summary>Frees the native memory.</summary>
@@ -79,46 +101,22 @@ public sealed unsafe class ParameterSet : IDisposable
 
     private static long RoundUp(long count) => (count + Alignment - 1) / Alignment * Alignment;
 
-    private static float* Zeroed(long length)
+    private static int ElementSize(ParameterStorage storage) => storage == ParameterStorage.FrozenBFloat16 ? sizeof(BFloat16) : sizeof(float);
+
+    private static byte* Zeroed(long bytes)
     {
-        nuint bytes = (nuint)Math.Max(length, 1) * sizeof(float);
-        void* memory = NativeMemory.AlignedAlloc(bytes, 64);
-        NativeMemory.Clear(memory, bytes);
-        return (float*)memory;
+        void* memory = NativeMemory.AlignedAlloc((nuint)Math.Max(bytes, 64), 64);
+        NativeMemory.Clear(memory, (nuint)bytes);
+        return (byte*)memory;
     }
 
     private void Free()
     {
         NativeMemory.AlignedFree(Values);
         NativeMemory.AlignedFree(Gradients);
+        NativeMemory.AlignedFree(_frozen);
         Values = null;
         Gradients = null;
+        _frozen = null;
     }
-}
-
-/// <summary>The name and shape of a parameter. A vector is stored as [1, Columns] and saved with one dimension.</summary>
-public readonly record struct ParameterShape(string Name, int Rows, int Columns, bool IsVector = false);
-
-/// <summary>A named, trainable matrix [Rows, Columns] or vector [1, Columns] of a model.</summary>
-public sealed class Parameter
-{
-    internal Parameter(string name, Tensor tensor, long offset, bool isVector)
-    {
-        (Name, Tensor, Offset, IsVector) = (name, tensor, offset, isVector);
-    }
-
-    /// <summary>The name, as in a Hugging Face checkpoint: <c>model.layers.0.mlp.up_proj.weight</c>.</summary>
-    public string Name { get; }
-
-    /// <summary>Values and gradient.</summary>
-    public Tensor Tensor { get; }
-
-    /// <summary>Where it starts in the flat buffers, in floats.</summary>
-    public long Offset { get; }
-
-    /// <summary>Whether it has one dimension (norm weights, biases): such parameters take no weight decay.</summary>
-    public bool IsVector { get; }
-
-    /// <summary>Whether training changes it; operations compute no gradient for a frozen parameter.</summary>
-    public bool IsTrainable { get; set; } = true;
 }

@@ -11,6 +11,7 @@ public sealed unsafe partial class Tape
     private readonly OperationPool<QueryKeyValueOperation> _queryKeyValue;
     private readonly OperationPool<AttentionOperation> _attention;
     private readonly OperationPool<FeedForwardOperation> _feedForward;
+    private readonly OperationPool<SwiGluOperation> _swiGlu;
     private readonly OperationPool<AddOperation> _add;
     private readonly OperationPool<ScaleOperation> _scale;
     private readonly OperationPool<GatherRowsOperation> _gatherRows;
@@ -77,6 +78,33 @@ public sealed unsafe partial class Tape
         Tensor result = Result(x.Rows, weight.Tensor.Rows, wantsGradient, out int node);
         LinearOperation operation = _linear.Rent();
         operation.Forward(this, x, weight, residual, result);
+        Record(operation, node);
+        return result;
+    }
+
+    /// <summary>
+    /// y += x · weightᵀ in place, without the memory of a second result: for small corrections of a projection, as of
+    /// low-rank adapters.
+    /// </summary>
+    /// <param name="y">[N, out]: the result of an operation whose backward pass does not read it, as <see cref="Linear"/>,
+    /// and that no other operation has read yet.</param>
+    /// <param name="x">[N, in].</param>
+    /// <param name="weight">[out, in].</param>
+    /// <returns>[N, out]: use it in the place of <paramref name="y"/>.</returns>
+    public Tensor AddLinearInPlace(Tensor y, Tensor x, Parameter weight)
+    {
+        RequireWeight(weight, x);
+        RequireShape(y, x.Rows, weight.Tensor.Rows, nameof(y));
+        Tensor result = y;
+        int node = NodeOf(y);
+        if (node < 0 && _recording && (x.Gradient != null || weight.IsTrainable))
+        {
+            node = AddNode(y.Length);
+            result = new Tensor(y.Data, _nodes[node].Gradient, y.Rows, y.Columns);
+        }
+
+        LinearOperation operation = _linear.Rent();
+        operation.ForwardInPlace(this, x, weight, result);
         Record(operation, node);
         return result;
     }
@@ -212,6 +240,17 @@ public sealed unsafe partial class Tape
         Tensor result = Result(x.Rows, x.Columns, wantsGradient, out int node);
         FeedForwardOperation operation = _feedForward.Rent();
         operation.Forward(this, x, norm, epsilon, gate, up, down, result);
+        Record(operation, node);
+        return result;
+    }
+
+    /// <summary>silu(gate)·up, element by element, of tensors of the same shape: the inner part of <see cref="FeedForward"/>.</summary>
+    public Tensor SwiGlu(Tensor gate, Tensor up)
+    {
+        RequireShape(up, gate.Rows, gate.Columns, nameof(up));
+        Tensor result = Result(gate.Rows, gate.Columns, gate.Gradient != null || up.Gradient != null, out int node);
+        SwiGluOperation operation = _swiGlu.Rent();
+        operation.Forward(this, gate, up, result);
         Record(operation, node);
         return result;
     }

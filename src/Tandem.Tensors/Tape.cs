@@ -32,6 +32,7 @@ public sealed unsafe partial class Tape : IDisposable
         _queryKeyValue = Register(new OperationPool<QueryKeyValueOperation>());
         _attention = Register(new OperationPool<AttentionOperation>());
         _feedForward = Register(new OperationPool<FeedForwardOperation>());
+        _swiGlu = Register(new OperationPool<SwiGluOperation>());
         _add = Register(new OperationPool<AddOperation>());
         _scale = Register(new OperationPool<ScaleOperation>());
         _gatherRows = Register(new OperationPool<GatherRowsOperation>());
@@ -142,10 +143,15 @@ public sealed unsafe partial class Tape : IDisposable
         node = -1;
         if (!_recording || !wantsGradient)
             return new Tensor(data, null, rows, columns);
-        float* gradient = Arena.Floats(Math.Max(length, 1));
-        node = _nodes.Count;
-        _nodes.Add(new Node { Gradient = gradient, Length = length });
-        return new Tensor(data, gradient, rows, columns);
+        node = AddNode(length);
+        return new Tensor(data, _nodes[node].Gradient, rows, columns);
+    }
+
+    // A gradient of this step.
+    private int AddNode(long length)
+    {
+        _nodes.Add(new Node { Gradient = Arena.Floats(Math.Max(length, 1)), Length = length });
+        return _nodes.Count - 1;
     }
 
     /// <summary>

@@ -55,7 +55,7 @@ public class SafeTensorsTests
         float[] values = [.. Enumerable.Range(0, 1 << 16).Select(i => (float)BitConverter.UInt16BitsToHalf((ushort)i)).Where(float.IsFinite)];
         Assert.Equal(values, RoundTrip(values, StorageType.F16));
 
-        float[] brain = [.. Enumerable.Range(0, 1 << 16).Select(i => SafeTensorTypes.FromBFloat16((ushort)i)).Where(float.IsFinite)];
+        float[] brain = [.. Enumerable.Range(0, 1 << 16).Select(i => new BFloat16((ushort)i).Widen()).Where(float.IsFinite)];
         Assert.Equal(brain, RoundTrip(brain, StorageType.BF16));
     }
 
@@ -66,10 +66,10 @@ public class SafeTensorsTests
         for (int i = 0; i < 20000; i++)
         {
             float value = BitConverter.UInt32BitsToSingle((uint)random.NextUInt64());
-            ushort rounded = SafeTensorTypes.ToBFloat16(value);
+            ushort rounded = BFloat16.Round(value).Bits;
             if (float.IsNaN(value))
             {
-                Assert.True(float.IsNaN(SafeTensorTypes.FromBFloat16(rounded)));
+                Assert.True(float.IsNaN(new BFloat16(rounded).Widen()));
                 continue;
             }
 
@@ -77,16 +77,16 @@ public class SafeTensorsTests
             uint bits = BitConverter.SingleToUInt32Bits(value);
             ushort below = (ushort)(bits >> 16);
             ushort above = (ushort)(below + 1);
-            double toBelow = Math.Abs((double)value - SafeTensorTypes.FromBFloat16(below));
+            double toBelow = Math.Abs((double)value - new BFloat16(below).Widen());
             double toAbove = Math.Abs(Widened(above) - value);
             ushort expected = toBelow < toAbove || (toBelow == toAbove && below % 2 == 0) ? below : above;
             Assert.Equal(expected, rounded);
         }
 
         // The value that follows the largest finite one when the exponent is not bounded.
-        static double Widened(ushort pattern) => float.IsInfinity(SafeTensorTypes.FromBFloat16(pattern))
-            ? Math.CopySign(Math.Pow(2, 128), SafeTensorTypes.FromBFloat16(pattern))
-            : SafeTensorTypes.FromBFloat16(pattern);
+        static double Widened(ushort pattern) => float.IsInfinity(new BFloat16(pattern).Widen())
+            ? Math.CopySign(Math.Pow(2, 128), new BFloat16(pattern).Widen())
+            : new BFloat16(pattern).Widen();
     }
 
     [Theory]

@@ -13,7 +13,7 @@ internal static class OperationCases
 
     private static IEnumerable<OperationCase> Build() =>
     [
-        .. Embeddings(), .. Norms(), .. Linears(), .. Residuals(), .. Projections(), .. FeedForwards(), .. Attentions(), .. Elementwise(), .. Losses(),
+        .. Embeddings(), .. Norms(), .. Linears(), .. Residuals(), .. Projections(), .. FeedForwards(), .. Gates(), .. Corrections(), .. Attentions(), .. Elementwise(), .. Losses(),
     ];
 
     private static IEnumerable<OperationCase> Embeddings()
@@ -129,6 +129,32 @@ internal static class OperationCases
                 $"FeedForward beside another reader {shape}", [(rows, columns)], weights,
                 (tape, x, p) => tape.Add(tape.FeedForward(x[0], p[0], 1e-3f, p[1], p[2], p[3]), tape.Scale(x[0], 0.5f)),
                 v => [.. OperationReferences.FeedForward(v[0], v[1], 1e-3f, v[2], v[3], v[4], columns, inner).Zip(v[0], (y, x) => y + (x / 2))]);
+        }
+    }
+
+    private static IEnumerable<OperationCase> Gates()
+    {
+        foreach (var (rows, columns) in new[] { (1, 1), (3, 7), (5, 24), (700, 13), (0, 4) })
+        {
+            (int, int) one = (rows, columns);
+            yield return new(
+                $"SwiGlu {rows}x{columns}", [one, one], [], (tape, x, _) => tape.SwiGlu(x[0], x[1]), v => OperationReferences.SwiGlu(v[0], v[1]));
+            yield return new(
+                $"SwiGlu beside other readers {rows}x{columns}", [one, one], [],
+                (tape, x, _) => tape.Add(tape.SwiGlu(x[0], x[1]), tape.Add(tape.Scale(x[0], 0.5f), tape.Scale(x[1], 2f))),
+                v => [.. OperationReferences.SwiGlu(v[0], v[1]).Select((h, i) => h + (v[0][i] / 2) + (2 * v[1][i]))]);
+        }
+    }
+
+    private static IEnumerable<OperationCase> Corrections()
+    {
+        foreach (var (rows, inputs, outputs) in new[] { (1, 1, 1), (3, 7, 5), (70, 16, 12), (0, 4, 3) })
+        {
+            yield return new(
+                $"AddLinearInPlace {rows}x{inputs} to {outputs}", [(rows, inputs)], [(outputs, inputs), (outputs, inputs), (1, outputs)],
+                (tape, x, p) => tape.AddLinearInPlace(tape.Linear(x[0], p[0], p[2]), x[0], p[1]),
+                v => [.. OperationReferences.Linear(v[0], v[1], v[3], inputs, outputs)
+                    .Zip(OperationReferences.Linear(v[0], v[2], null, inputs, outputs), (y, correction) => y + correction)]);
         }
     }
 

@@ -92,9 +92,10 @@ internal static class OperationReferences
     {
         double[] normed = RmsNorm(x, norm, epsilon);
         double[] g = Linear(normed, gate, null, columns, inner), u = Linear(normed, up, null, columns, inner);
-        double[] hidden = [.. g.Zip(u, (a, b) => a / (1 + Math.Exp(-a)) * b)];
-        return [.. x.Zip(Linear(hidden, down, null, inner, columns), (r, y) => r + y)];
+        return [.. x.Zip(Linear(SwiGlu(g, u), down, null, inner, columns), (r, y) => r + y)];
     }
+
+    public static double[] SwiGlu(double[] gate, double[] up) => [.. gate.Zip(up, (g, u) => g / (1 + Math.Exp(-g)) * u)];
 
     public static double[] TokenCrossEntropy(double[] logits, int columns, int[] targets, float[] weights, double normalizer)
     {

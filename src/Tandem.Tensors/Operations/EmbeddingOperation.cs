@@ -20,6 +20,7 @@ internal sealed unsafe class EmbeddingOperation : Operation
         {
             Tokens = tokens,
             Source = table.Tensor.Data,
+            Halves = table.Halves,
             Destination = result.Data,
             Columns = result.Columns,
             Rows = result.Rows,
@@ -67,9 +68,12 @@ internal sealed unsafe class EmbeddingOperation : Operation
         int end = Math.Min(work.Rows, (chunk + 1) * work.RowsPerChunk);
         for (int i = chunk * work.RowsPerChunk; i < end; i++)
         {
-            Lanes.Copy(
-                work.Source + ((long)work.Tokens[i] * work.Columns), work.Destination + ((long)i * work.Columns),
-                work.Columns, accumulate: false);
+            long from = (long)work.Tokens[i] * work.Columns;
+            float* destination = work.Destination + ((long)i * work.Columns);
+            if (work.Halves == null)
+                Lanes.Copy(work.Source + from, destination, work.Columns, accumulate: false);
+            else
+                GemmPacking.CopyRow(work.Halves + from, work.Columns, destination);
         }
     }
 
@@ -90,6 +94,7 @@ internal sealed unsafe class EmbeddingOperation : Operation
         public int* Tokens;
         public int* Starts;
         public float* Source;
+        public BFloat16* Halves; // in the place of the source, if it is stored so
         public float* Destination;
         public int Columns;
         public int Rows;

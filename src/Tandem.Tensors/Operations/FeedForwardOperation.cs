@@ -1,6 +1,3 @@
-using System.Runtime.CompilerServices;
-using System.Runtime.Intrinsics;
-
 namespace Tandem.Tensors.Operations;
 
 /// <summary>
@@ -33,10 +30,10 @@ internal sealed unsafe class FeedForwardOperation : Operation
         _up = tape.Arena.Floats(Math.Max(inner, 1));
         Work work = NewWork(tape.Scratch(inner + ((long)x.Rows * Stride)));
         BlockStep* steps = stackalloc BlockStep[3];
-        steps[0].Problem = GemmProblem.Projection(x.Rows, work.Normalized.Data, Stride, gate.Tensor, null, _gate);
-        steps[1].Problem = GemmProblem.Projection(x.Rows, work.Normalized.Data, Stride, up.Tensor, null, _up);
+        steps[0].Problem = GemmProblem.Projection(x.Rows, work.Normalized.Data, Stride, gate, null, _gate);
+        steps[1].Problem = GemmProblem.Projection(x.Rows, work.Normalized.Data, Stride, up, null, _up);
         steps[1].Then = &Activate;
-        steps[2].Problem = GemmProblem.Projection(x.Rows, work.Hidden, Inner, down.Tensor, null, result.Data, x.Data);
+        steps[2].Problem = GemmProblem.Projection(x.Rows, work.Hidden, Inner, down, null, result.Data, x.Data);
         steps[2].Fetch = new RowFetch(x.Data, x.Columns, ofNextBlock: true);
         GemmBlocks.Multiply(x.Rows, steps, 3, &NormalizedRows.Normalize, &work, tape.Pool);
     }
@@ -53,12 +50,12 @@ internal sealed unsafe class FeedForwardOperation : Operation
         if (_xNode >= 0)
             tape.Contribute(_xNode, dy, _result.Length);
         BlockStep* steps = stackalloc BlockStep[3];
-        steps[0].Problem = GemmProblem.InputGradient(_x.Rows, dy, _downWeight.Tensor, work.Hidden, accumulate: false);
+        steps[0].Problem = GemmProblem.InputGradient(_x.Rows, dy, _downWeight, work.Hidden, accumulate: false);
         steps[0].Fetch = new RowFetch(_gate, Inner, ofNextBlock: false);
         steps[0].SecondFetch = new RowFetch(_up, Inner, ofNextBlock: false);
         steps[0].Then = &Differentiate;
-        steps[1].Problem = GemmProblem.InputGradient(_x.Rows, work.UpGradient, _upWeight.Tensor, gradient, accumulate: false);
-        steps[2].Problem = GemmProblem.InputGradient(_x.Rows, work.GateGradient, _gateWeight.Tensor, gradient, accumulate: true);
+        steps[1].Problem = GemmProblem.InputGradient(_x.Rows, work.UpGradient, _upWeight, gradient, accumulate: false);
+        steps[2].Problem = GemmProblem.InputGradient(_x.Rows, work.GateGradient, _gateWeight, gradient, accumulate: true);
         steps[2].Fetch = new RowFetch(_x.Data, _x.Columns, ofNextBlock: true);
         steps[2].SecondFetch = new RowFetch(dy, _x.Columns, ofNextBlock: true);
         bool reachesRows = _xNode >= 0 || _norm.IsTrainable;
@@ -87,68 +84,21 @@ internal sealed unsafe class FeedForwardOperation : Operation
     };
 
     // h of a block of rows.
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Activate(void* state, int first, int rows)
     {
         ref Work work = ref *(Work*)state;
-        nint i = (nint)first * work.Columns, end = i + ((nint)rows * work.Columns);
-        float* gate = work.Gate, up = work.Up, hidden = work.Hidden;
-        for (; i + 8 <= end; i += 8)
-        {
-            Vector256<float> g = Vector256.Load(gate + i);
-            Vector256.Store(g * VectorMath.Sigmoid(g) * Vector256.Load(up + i), hidden + i);
-        }
-
-        if (i < end)
-            ActivateTail(gate + i, up + i, hidden + i, (int)(end - i));
-    }
-
-    // Apart, because calls in a method make the compiler keep vectors of its loops in memory.
-    [MethodImpl(MethodImplOptions.NoInlining)]
-    private static void ActivateTail(float* gate, float* up, float* hidden, int count)
-    {
-        Vector256<float> g = Lanes.LoadPart(gate, count);
-        Lanes.StorePart(g * VectorMath.Sigmoid(g) * Lanes.LoadPart(up, count), hidden, count);
+        nint at = (nint)first * work.Columns;
+        SwiGluRows.Forward(work.Gate + at, work.Up + at, work.Hidden + at, (nint)rows * work.Columns);
     }
 
     // dg, du and, in the place of dh, h of a block of rows.
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Differentiate(void* state, int first, int rows)
     {
         ref Work work = ref *(Work*)state;
-        nint i = (nint)first * work.Columns, end = i + ((nint)rows * work.Columns);
-        float* gate = work.Gate, up = work.Up, hidden = work.Hidden;
-        float* gateGradient = work.GateGradient, upGradient = work.UpGradient;
-        for (; i + 8 <= end; i += 8)
-        {
-            Vector256<float> dh = Vector256.Load(hidden + i), u = Vector256.Load(up + i);
-            Slopes(Vector256.Load(gate + i), out Vector256<float> silu, out Vector256<float> slope);
-            Vector256.Store(dh * u * slope, gateGradient + i);
-            Vector256.Store(dh * silu, upGradient + i);
-            Vector256.Store(silu * u, hidden + i);
-        }
-
-        if (i < end)
-            DifferentiateTail(ref work, i, (int)(end - i));
-    }
-
-    [MethodImpl(MethodImplOptions.NoInlining)]
-    private static void DifferentiateTail(ref Work work, nint start, int count)
-    {
-        Vector256<float> dh = Lanes.LoadPart(work.Hidden + start, count), u = Lanes.LoadPart(work.Up + start, count);
-        Slopes(Lanes.LoadPart(work.Gate + start, count), out Vector256<float> silu, out Vector256<float> slope);
-        Lanes.StorePart(dh * u * slope, work.GateGradient + start, count);
-        Lanes.StorePart(dh * silu, work.UpGradient + start, count);
-        Lanes.StorePart(silu * u, work.Hidden + start, count);
-    }
-
-    /// <summary>silu(g) and its derivative.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Slopes(Vector256<float> g, out Vector256<float> silu, out Vector256<float> slope)
-    {
-        Vector256<float> sigmoid = VectorMath.Sigmoid(g);
-        silu = g * sigmoid;
-        slope = Vector256.FusedMultiplyAdd(silu, Vector256<float>.One - sigmoid, sigmoid);
+        nint at = (nint)first * work.Columns;
+        SwiGluRows.Backward(
+            work.Gate + at, work.Up + at, work.Hidden + at, work.GateGradient + at, work.UpGradient + at, work.Hidden + at,
+            (nint)rows * work.Columns);
     }
 
     private struct Work

@@ -1,6 +1,6 @@
 namespace Tandem.Tensors.Operations;
 
-/// <summary>y = x·Wᵀ + b, or r + x·Wᵀ; dx = dy·W, dW += dyᵀ·x, db += Σ over rows of dy, dr = dy.</summary>
+/// <summary>y = x·Wᵀ + b, or r + x·Wᵀ, or y += x·Wᵀ; dx = dy·W, dW += dyᵀ·x, db += Σ over rows of dy, dr = dy.</summary>
 internal sealed unsafe class LinearOperation : Operation
 {
     private Tensor _x, _result;
@@ -13,10 +13,8 @@ internal sealed unsafe class LinearOperation : Operation
     {
         (_x, _weight, _bias, _result) = (x, weight, bias, result);
         (_xNode, _residualNode) = (tape.NodeOf(x), -1);
-        Tensor w = weight.Tensor; // [out, in]
-        Gemm.MultiplyNT(
-            x.Rows, w.Rows, w.Columns, x.Data, x.Columns, w.Data, w.Columns, bias is null ? null : bias.Tensor.Data, result.Data,
-            result.Columns, tape.Pool);
+        float* addend = bias is null ? null : bias.Tensor.Data;
+        Gemm.Multiply(GemmProblem.Projection(x.Rows, x.Data, x.Columns, weight, addend, result.Data), tape.Pool);
     }
 
     /// <summary>result = residual + x·weightᵀ.</summary>
@@ -24,32 +22,28 @@ internal sealed unsafe class LinearOperation : Operation
     {
         (_x, _weight, _bias, _result) = (x, weight, null, result);
         (_xNode, _residualNode) = (tape.NodeOf(x), tape.NodeOf(residual));
-        Tensor w = weight.Tensor; // [out, in]
-        Gemm.MultiplyNTPlus(
-            x.Rows, w.Rows, w.Columns, x.Data, x.Columns, w.Data, w.Columns, residual.Data, result.Data, result.Columns, tape.Pool);
+        Gemm.Multiply(GemmProblem.Projection(x.Rows, x.Data, x.Columns, weight, null, result.Data, residual.Data), tape.Pool);
+    }
+
+    /// <summary>y += x·weightᵀ in place; result is y, with a gradient of its own if y has none.</summary>
+    public void ForwardInPlace(Tape tape, Tensor x, Parameter weight, Tensor result)
+    {
+        (_x, _weight, _bias, _result) = (x, weight, null, result);
+        (_xNode, _residualNode) = (tape.NodeOf(x), -1);
+        Gemm.Multiply(GemmProblem.Accumulation(x.Rows, x.Data, weight, result.Data), tape.Pool);
     }
 
     /// <inheritdoc/>
     public override void Backward(Tape tape)
     {
-        Tensor w = _weight.Tensor;
         float* dy = _result.Gradient;
         if (_residualNode >= 0)
             tape.Contribute(_residualNode, dy, _result.Length);
         if (_xNode >= 0)
-        {
-            Gemm.MultiplyNN(
-                _x.Rows, w.Columns, w.Rows, dy, w.Rows, w.Data, w.Columns, _x.Gradient, w.Columns, tape.Claim(_xNode),
-                tape.Pool);
-        }
-
+            Gemm.Multiply(GemmProblem.InputGradient(_x.Rows, dy, _weight, _x.Gradient, tape.Claim(_xNode)), tape.Pool);
         if (_weight.IsTrainable)
-        {
-            Gemm.MultiplyTN(
-                w.Rows, w.Columns, _x.Rows, dy, w.Rows, _x.Data, w.Columns, w.Gradient, w.Columns, true, tape.Pool);
-        }
-
+            Gemm.Multiply(GemmProblem.WeightGradient(_x.Rows, dy, _x.Data, _x.Columns, _weight.Tensor), tape.Pool);
         if (_bias is { IsTrainable: true })
-            ColumnSums.Accumulate(tape, dy, _x.Rows, w.Rows, _bias.Tensor.Gradient);
+            ColumnSums.Accumulate(tape, dy, _x.Rows, _result.Columns, _bias.Tensor.Gradient);
     }
 }

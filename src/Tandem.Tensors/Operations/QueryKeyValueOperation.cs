@@ -33,7 +33,7 @@ internal sealed unsafe class QueryKeyValueOperation : Operation
         {
             var (weight, bias, result) = _projections[i];
             steps[i].Problem = GemmProblem.Projection(
-                x.Rows, normalized.Data, stride, weight.Tensor, bias is null ? null : bias.Tensor.Data, result.Data);
+                x.Rows, normalized.Data, stride, weight, bias is null ? null : bias.Tensor.Data, result.Data);
         }
 
         steps[0].Fetch = new RowFetch(x.Data, x.Columns, ofNextBlock: true);
@@ -50,7 +50,7 @@ internal sealed unsafe class QueryKeyValueOperation : Operation
         for (int i = 0; i < 3; i++)
         {
             var (weight, _, result) = _projections[2 - i];
-            steps[i].Problem = GemmProblem.InputGradient(_x.Rows, result.Gradient, weight.Tensor, gradient, accumulate: i > 0);
+            steps[i].Problem = GemmProblem.InputGradient(_x.Rows, result.Gradient, weight, gradient, accumulate: i > 0);
             steps[i].Fetch = new RowFetch(result.Gradient, result.Columns, ofNextBlock: true);
         }
 

@@ -72,7 +72,7 @@ internal static unsafe class TrainingCheckpoint
         {
             if (!file.Contains(parameter.Name) || file.Entry(parameter.Name).Shape.Aggregate(1L, (a, b) => a * b) != parameter.Tensor.Length)
                 throw Mismatch(path, $"it has no {parameter.Name} of {parameter.Tensor.Rows} × {parameter.Tensor.Columns} values");
-            file.CopyTo(parameter.Name, parameter.Tensor.Values);
+            file.CopyTo(parameter.Name, parameter);
         }
     }
 

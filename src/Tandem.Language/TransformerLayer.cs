@@ -1,0 +1,88 @@
+using Tandem.Tensors;
+
+namespace Tandem.Language;
+
+/// <summary>The parameters of one decoder layer and what it computes with them.</summary>
+internal sealed class TransformerLayer
+{
+    private readonly LowRankAdapter? _query, _key, _value, _output, _gate, _up, _down;
+
+    public TransformerLayer(ParameterSet parameters, int index, LowRankConfiguration? adapters)
+    {
+        InputNorm = Of("input_layernorm.weight");
+        (Query, Key, Value) = (Of("self_attn.q_proj.weight"), Of("self_attn.k_proj.weight"), Of("self_attn.v_proj.weight"));
+        (QueryBias, KeyBias, ValueBias) = (Find("self_attn.q_proj.bias"), Find("self_attn.k_proj.bias"), Find("self_attn.v_proj.bias"));
+        Output = Of("self_attn.o_proj.weight");
+        PostAttentionNorm = Of("post_attention_layernorm.weight");
+        (Gate, Up, Down) = (Of("mlp.gate_proj.weight"), Of("mlp.up_proj.weight"), Of("mlp.down_proj.weight"));
+        (_query, _key, _value, _output) = (AdapterOf(Query), AdapterOf(Key), AdapterOf(Value), AdapterOf(Output));
+        (_gate, _up, _down) = (AdapterOf(Gate), AdapterOf(Up), AdapterOf(Down));
+
+        Parameter? Find(string name) => parameters.Find($"model.layers.{index}.{name}");
+        Parameter Of(string name) => parameters[$"model.layers.{index}.{name}"];
+        LowRankAdapter? AdapterOf(Parameter weight) => LowRankAdapter.Of(weight, parameters, adapters);
+    }
+
+    public Parameter InputNorm { get; }
+
+    public Parameter Query { get; }
+
+    public Parameter Key { get; }
+
+    public Parameter Value { get; }
+
+    public Parameter? QueryBias { get; }
+
+    public Parameter? KeyBias { get; }
+
+    public Parameter? ValueBias { get; }
+
+    public Parameter Output { get; }
+
+    public Parameter PostAttentionNorm { get; }
+
+    public Parameter Gate { get; }
+
+    public Parameter Up { get; }
+
+    public Parameter Down { get; }
+
+    /// <summary>The adapted projections with their adapters.</summary>
+    public IEnumerable<(Parameter Weight, LowRankAdapter Adapter)> Adapters
+    {
+        get
+        {
+            (Parameter Weight, LowRankAdapter? Adapter)[] all =
+                [(Query, _query), (Key, _key), (Value, _value), (Output, _output), (Gate, _gate), (Up, _up), (Down, _down)];
+            return all.Where(pair => pair.Adapter is not null).Select(pair => (pair.Weight, pair.Adapter!));
+        }
+    }
+
+    /// <summary>Queries [N, H·D], keys and values [N, G·D] of the normalized rows, not yet turned to their positions.</summary>
+    public (Tensor Query, Tensor Key, Tensor Value) Project(Tape tape, Tensor x, float epsilon)
+    {
+        (Tensor q, Tensor k, Tensor v) = tape.QueryKeyValue(x, InputNorm, epsilon, Query, QueryBias, Key, KeyBias, Value, ValueBias);
+        if (_query is null && _key is null && _value is null)
+            return (q, k, v);
+        Tensor normalized = tape.RmsNorm(x, InputNorm, epsilon); // [N, C]
+        return (Adapted(tape, q, normalized, _query), Adapted(tape, k, normalized, _key), Adapted(tape, v, normalized, _value));
+    }
+
+    /// <summary>x plus the projection of attention's result, [N, C].</summary>
+    public Tensor AddOutput(Tape tape, Tensor x, Tensor mixed) => Adapted(tape, tape.AddLinear(x, mixed, Output), mixed, _output);
+
+    /// <summary>x plus the feed-forward layer of the normalized rows, [N, C].</summary>
+    public Tensor FeedForward(Tape tape, Tensor x, float epsilon)
+    {
+        if (_gate is null && _up is null && _down is null)
+            return tape.FeedForward(x, PostAttentionNorm, epsilon, Gate, Up, Down);
+        Tensor normalized = tape.RmsNorm(x, PostAttentionNorm, epsilon);                      // [N, C]
+        Tensor gate = Adapted(tape, tape.Linear(normalized, Gate), normalized, _gate);        // [N, I]
+        Tensor up = Adapted(tape, tape.Linear(normalized, Up), normalized, _up);              // [N, I]
+        Tensor hidden = tape.SwiGlu(gate, up);                                                // [N, I]
+        return Adapted(tape, tape.AddLinear(x, hidden, Down), hidden, _down);                 // [N, C]
+    }
+
+    private static Tensor Adapted(Tape tape, Tensor projected, Tensor x, LowRankAdapter? adapter) =>
+        adapter is null ? projected : adapter.Add(tape, projected, x);
+}

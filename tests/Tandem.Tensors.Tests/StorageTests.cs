@@ -1,0 +1,94 @@
+namespace Tandem.Tensors.Tests;
+
+[Collection(nameof(InstructionSet))]
+public sealed unsafe class StorageTests
+{
+    [Theory]
+    [InlineData(0, 5, 3)]
+    [InlineData(1, 32, 48)]
+    [InlineData(1, 300, 33)]
+    [InlineData(3, 7, 5)]
+    [InlineData(5, 40, 64)]
+    [InlineData(70, 17, 31)]
+    [InlineData(130, 300, 35)]
+    public void Operations_OfWeightsInBFloat16_GiveTheBitsOfTheWidenedWeights(int rows, int inputs, int outputs)
+    {
+        foreach (VectorPath path in Enum.GetValues<VectorPath>())
+        {
+            InstructionSet.Force(path);
+            try
+            {
+                foreach (int threads in new[] { 1, 3 })
+                {
+                    float[][] expected = Run(ParameterStorage.FrozenSingle, rows, inputs, outputs, threads);
+                    float[][] found = Run(ParameterStorage.FrozenBFloat16, rows, inputs, outputs, threads);
+                    Assert.Equal(expected, found);
+                }
+            }
+            finally
+            {
+                InstructionSet.Force(null);
+            }
+        }
+    }
+
+    [Fact]
+    public void Parameters_OfEachStorage_KeepWhatTheyCan()
+    {
+        float[] values = [1f, -2.5f, 0.1f, float.NaN, float.PositiveInfinity, 3e-39f];
+        using var set = new ParameterSet(
+        [
+            new ParameterShape("trained", 2, 3), new ParameterShape("frozen", 2, 3, Storage: ParameterStorage.FrozenSingle),
+            new ParameterShape("half", 2, 3, Storage: ParameterStorage.FrozenBFloat16),
+        ]);
+        set["trained"].WriteValues(0, values);
+        set["frozen"].CopyValuesFrom(set["trained"]);
+        set["half"].CopyValuesFrom(set["trained"]);
+        Assert.Equal(values, set["frozen"].Tensor.Values.ToArray());
+        float[] read = new float[6];
+        set["half"].ReadValues(0, read);
+        Assert.Equal([.. values.Select(v => BFloat16.Round(v).Widen())], read);
+        set["half"].ReadValues(1, read.AsSpan(0, 1));
+        Assert.Equal(-2.5f, read[0]);
+        Assert.Equal(16, set.Length);
+        Assert.Equal(18, set.Count);
+        Assert.True(set["half"].Tensor.Data == null && set["frozen"].Tensor.Gradient == null && set["frozen"].Offset == -1);
+        Assert.Throws<InvalidOperationException>(() => set["half"].IsTrainable = true);
+        Assert.Throws<ArgumentOutOfRangeException>(() => set["half"].WriteValues(4, read));
+        Assert.Throws<ArgumentException>(() => set["half"].CopyValuesFrom(new ParameterSet([new ParameterShape("x", 3, 2)]).All[0]));
+    }
+
+    // Values and input gradients of every operation that reads weights.
+    private static float[][] Run(ParameterStorage storage, int rows, int inputs, int outputs, int threads)
+    {
+        var random = new RandomStream(3);
+        using var pool = new WorkerPool(threads);
+        using var tape = new Tape(pool);
+        using var weights = new ParameterSet(
+        [
+            new ParameterShape("table", 9, inputs, Storage: storage), new ParameterShape("norm", 1, inputs, true, ParameterStorage.FrozenSingle),
+            new ParameterShape("up", outputs, inputs, Storage: storage), new ParameterShape("gate", outputs, inputs, Storage: storage),
+            new ParameterShape("down", inputs, outputs, Storage: storage), new ParameterShape("coefficients", 1, inputs),
+        ]);
+        foreach (Parameter parameter in weights.All)
+            parameter.WriteValues(0, [.. Draw(parameter.Tensor.Length).Select(v => BFloat16.Round(v).Widen())]);
+
+        tape.Begin(recording: true);
+        Tensor x = tape.Input(Draw(rows * inputs), rows, inputs, wantsGradient: true); // [N, in]
+        Tensor rowsOfTable = tape.Embedding([.. Enumerable.Range(0, rows).Select(i => i * 5 % 9)], weights["table"]); // [N, in]
+        Tensor projected = tape.Linear(x, weights["up"]); // [N, out]
+        var (q, k, v) = tape.QueryKeyValue(x, weights["norm"], 1e-5f, weights["up"], null, weights["gate"], null, weights["gate"], null);
+        Tensor mixed = tape.Add(tape.Add(projected, q), tape.Add(k, v)); // [N, out]
+        Tensor added = tape.AddLinear(x, mixed, weights["down"]); // [N, in]
+        Tensor fed = tape.FeedForward(added, weights["norm"], 1e-5f, weights["gate"], weights["up"], weights["down"]); // [N, in]
+        Tensor corrected = tape.AddLinearInPlace(tape.Linear(fed, weights["up"]), fed, weights["gate"]); // [N, out]
+        if (rows == 0)
+            return [rowsOfTable.Values.ToArray(), corrected.Values.ToArray()];
+        Tensor sum = tape.Linear(tape.Reshape(tape.Add(rowsOfTable, fed), rows, inputs), weights["coefficients"]); // [N, 1]
+        Tensor loss = tape.BinaryCrossEntropy(sum, Draw(rows), default, rows);
+        tape.Backward(loss);
+        return [rowsOfTable.Values.ToArray(), corrected.Values.ToArray(), loss.Values.ToArray(), x.Gradients.ToArray()];
+
+        float[] Draw(int count) => [.. Enumerable.Range(0, count).Select(_ => (float)random.NextGaussian())];
+    }
+}
