@@ -9,6 +9,7 @@ const string Usage = """
            Tandem.Benchmarks options <file> [--seconds S] scoring the answers of CosmosQA's questions (its .csv) against PyTorch;
                                                           adds to docs/performance.md and .json
            Tandem.Benchmarks decode [--seconds S]         cached decoding; adds to docs/performance.md and .json
+           Tandem.Benchmarks report                       docs/performance.md again, from the .json
            Tandem.Benchmarks gemm [threads]               matrix products at training shapes against OpenBLAS
            Tandem.Benchmarks profile <threads> [seconds] [width layers heads]
                                                           training steps only, of the 1M model or another, for a profiler
@@ -26,6 +27,9 @@ switch (args.FirstOrDefault())
         return 0;
     case "decode":
         DecodeComparison.Run(Repository(), Option("--seconds", 5));
+        return 0;
+    case "report":
+        PerformanceReport.Update(Repository(), null);
         return 0;
     case "profile" when args.Length > 1:
         TransformerConfiguration shape = args.Length < 6 ? TrainingStep.OneMillion : TrainingStep.OneMillion with
