@@ -16,6 +16,7 @@ internal static class PerformanceReport
         ("Step", typeof(StepReport)),
         ("Options", typeof(OptionReport)),
         ("Decode", typeof(DecodeReport)),
+        ("Gemm", typeof(GemmReport)),
     ];
 
     /// <summary>Replaces a section, if one is given, and writes both files.</summary>

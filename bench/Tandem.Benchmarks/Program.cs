@@ -10,14 +10,15 @@ const string Usage = """
                                                           adds to docs/performance.md and .json
            Tandem.Benchmarks decode [--seconds S]         cached decoding; adds to docs/performance.md and .json
            Tandem.Benchmarks report                       docs/performance.md again, from the .json
-           Tandem.Benchmarks gemm [threads]               matrix products at training shapes against OpenBLAS
+           Tandem.Benchmarks gemm [--milliseconds M]      matrix products at training shapes against OpenBLAS; adds to
+                                                          docs/performance.md and .json
            Tandem.Benchmarks profile <threads> [seconds] [width layers heads]
                                                           training steps only, of the 1M model or another, for a profiler
     """;
 switch (args.FirstOrDefault())
 {
     case "gemm":
-        GemmBenchmark.Run(args.Length > 1 ? [Integer(args[1])] : [1, Environment.ProcessorCount]);
+        GemmBenchmark.Run(Repository(), Option("--milliseconds", 100) / 1000.0);
         return 0;
     case "step":
         StepComparison.Run(Repository(), Option("--seconds", 10), Option("--sequences", 32), args.Contains("--10m"));
