@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text;
 using System.Text.RegularExpressions;
 using Microsoft.VisualBasic.FileIO;
 using Tandem.Language;
@@ -16,7 +17,25 @@ internal sealed record OptionRow(
 }
 
 /// <summary>All rows of one run.</summary>
-internal sealed record OptionReport(Machine Machine, string Items, OptionRow[] Rows);
+internal sealed record OptionReport(Machine Machine, string Items, OptionRow[] Rows) : IPerformanceSection
+{
+    string IPerformanceSection.Title => "Scoring the options of questions";
+
+    string IPerformanceSection.Command => "options <CosmosQA's valid.csv>";
+
+    void IPerformanceSection.AppendBody(StringBuilder text)
+    {
+        CultureInfo culture = CultureInfo.InvariantCulture;
+        text.AppendLine(culture, $"- {Machine}. {Machine.Peer}, the fastest of its settings (oneDNN on or off, 4, 16 or 32 sequences a batch).");
+        text.AppendLine();
+        text.AppendLine(culture, $"The first questions of `{Items}`, a word or punctuation mark a token, random weights. Tandem sends a prompt through the model once for its four options; the usual loop sends it with each option, padded, and computes logits at every position. The scores are compared and agree. Questions per second, best (median).");
+        text.AppendLine();
+        text.AppendLine("| Model | Vocabulary | Questions | Tokens a question, prompt once | Threads | Tandem | PyTorch | Ratio |");
+        text.AppendLine("|---|---:|---:|---:|---:|---:|---:|---:|");
+        foreach (OptionRow row in Rows)
+            text.AppendLine(culture, $"| {row.Model} ({row.Parameters:N0} parameters) | {row.Vocabulary:N0} | {row.Questions} | {row.TokensOfAQuestion:F0} | {row.Threads} | {row.Best:F1} ({row.Median:F1}) | {(row.PeerBest is null ? "–" : string.Create(culture, $"{row.PeerBest:F1} ({row.PeerMedian:F1}; {row.PeerSettings})"))} | {(row.Speedup is null ? "–" : row.Speedup.Value.ToString("F2", culture))} |");
+    }
+}
 
 /// <summary>
 /// Scores the four answers of CosmosQA's questions by their log-probability, against the usual loop in PyTorch: each
@@ -72,8 +91,7 @@ internal static partial class OptionComparison
                 $"{name}, {vocabulary} words, {threads} thread(s): {row.Best:F1} questions/s (median {row.Median:F1}); PyTorch {row.PeerBest:F1} (median {row.PeerMedian:F1}; {row.PeerSettings}): ratio {row.Speedup:F2}; scores differ by {apart:E1} relative"));
         }
 
-        PerformanceReport.Update(
-            repository, report => report with { Options = new OptionReport(Machine.This(pyTorch), Path.GetFileName(itemsFile), [.. rows]) });
+        PerformanceReport.Update(repository, new OptionReport(Machine.This(pyTorch), Path.GetFileName(itemsFile), [.. rows]));
     }
 
     // A word or a punctuation mark is a token; which one does not matter to the time.

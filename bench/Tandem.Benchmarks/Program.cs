@@ -8,24 +8,28 @@ const string Usage = """
                                                           training step against PyTorch; writes docs/performance.md and .json
            Tandem.Benchmarks options <file> [--seconds S] scoring the answers of CosmosQA's questions (its .csv) against PyTorch;
                                                           adds to docs/performance.md and .json
-           Tandem.Benchmarks decode [--seconds S]         cached decoding; adds to docs/performance.md and .json
-           Tandem.Benchmarks gemm [threads]               matrix products at training shapes against OpenBLAS
+           Tandem.Benchmarks decode [--seconds S]         cached decoding and prompts; adds to docs/performance.md and .json
+           Tandem.Benchmarks report                       docs/performance.md again, from the .json
+           Tandem.Benchmarks gemm [--milliseconds M]      matrix products at training shapes against OpenBLAS; adds to
+                                                          docs/performance.md and .json
            Tandem.Benchmarks profile <threads> [seconds] [width layers heads]
                                                           training steps only, of the 1M model or another, for a profiler
+    step and decode exit with 1 when they allocate more managed memory than bench/budget.json allows.
     """;
 switch (args.FirstOrDefault())
 {
     case "gemm":
-        GemmBenchmark.Run(args.Length > 1 ? [Integer(args[1])] : [1, Environment.ProcessorCount]);
+        GemmBenchmark.Run(Repository(), Option("--milliseconds", 100) / 1000.0);
         return 0;
     case "step":
-        StepComparison.Run(Repository(), Option("--seconds", 10), Option("--sequences", 32), args.Contains("--10m"));
-        return 0;
+        return StepComparison.Run(Repository(), Option("--seconds", 10), Option("--sequences", 32), args.Contains("--10m"));
     case "options" when args.Length > 1:
         OptionComparison.Run(Repository(), args[1], Option("--seconds", 20));
         return 0;
     case "decode":
-        DecodeComparison.Run(Repository(), Option("--seconds", 5));
+        return DecodeComparison.Run(Repository(), Option("--seconds", 5));
+    case "report":
+        PerformanceReport.Update(Repository(), null);
         return 0;
     case "profile" when args.Length > 1:
         TransformerConfiguration shape = args.Length < 6 ? TrainingStep.OneMillion : TrainingStep.OneMillion with

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text;
 using Tandem.Language;
 using Tandem.Tensors;
 
@@ -19,13 +20,56 @@ internal sealed record StepRow(
 }
 
 /// <summary>All rows of one run.</summary>
-internal sealed record StepReport(Machine Machine, StepRow[] Rows);
+internal sealed record StepReport(Machine Machine, StepRow[] Rows) : IPerformanceSection
+{
+    /// <summary>The managed memory of a step of each kind.</summary>
+    public Allocation[] Allocations { get; init; } = [];
+
+    string IPerformanceSection.Title => "A training step";
+
+    string IPerformanceSection.Command => "step";
+
+    void IPerformanceSection.AppendBody(StringBuilder text)
+    {
+        CultureInfo culture = CultureInfo.InvariantCulture;
+        text.AppendLine(culture, $"- {Machine}. {Machine.Peer}, the fastest of its settings (oneDNN on or off, AdamW foreach or one by one).");
+        foreach (Roofline r in Rows.Select(r => r.Roofline).GroupBy(r => r.Threads, (_, same) => same.Aggregate((a, b) => a.BestOf(b))))
+            text.AppendLine(culture, $"- Measured limits, {r.Threads} thread(s): {r.PeakGflops:F0} GFLOP/s of fp32 fused multiply-adds, {r.ReadGigabytesPerSecond:F1} GB/s read; handing an operation to the threads takes {r.DispatchMicroseconds:F1} µs.");
+        text.AppendLine();
+        text.AppendLine("A step is forward, loss at every token, backward and AdamW, on the same random tokens each time; Qwen2's architecture. Best of the run (median in brackets). Linear layers: 6 operations per weight and token, attention and everything else not counted.");
+        text.AppendLine();
+        text.AppendLine("| Model | Threads | Tokens/s | Linear layers, GFLOP/s | Of the measured peak | PyTorch, tokens/s | Ratio |");
+        text.AppendLine("|---|---|---|---|---|---|---|");
+        foreach (StepRow row in Rows)
+        {
+            string peer = row.PyTorch is null ? "–" : string.Create(culture, $"{row.PyTorch.BestTokensPerSecond:N0} ({row.PyTorch.MedianTokensPerSecond:N0})");
+            string ratio = row.Speedup is null ? "–" : string.Create(culture, $"{row.Speedup:F2}");
+            text.AppendLine(culture, $"| {row.Model} ({row.Parameters:N0} parameters), {row.Sequences} × {row.Length} tokens | {row.Tandem.Threads} | {row.Tandem.BestTokensPerSecond:N0} ({row.Tandem.MedianTokensPerSecond:N0}) | {row.LinearGflops:F1} | {100 * row.PeakShare:F0}% | {peer} | {ratio} |");
+        }
+
+        if (Rows[0].PyTorch is { } first)
+        {
+            text.AppendLine();
+            text.AppendLine(culture, $"Both start from the same weights and follow the same losses ({string.Join(", ", Rows[0].Tandem.Losses.Select(l => l.ToString("F5", culture)))} nats by Tandem, {string.Join(", ", first.Losses.Select(l => l.ToString("F5", culture)))} by PyTorch in the first three steps of the {Rows[0].Model} model).");
+        }
+
+        if (Allocations.Length == 0)
+            return;
+        text.AppendLine();
+        text.AppendLine("| Work, in a steady state | Managed bytes allocated | Allowed by `bench/budget.json` |");
+        text.AppendLine("|---|---:|---:|");
+        foreach (Allocation allocation in Allocations)
+            text.AppendLine(culture, $"| {allocation.Work} | {allocation.Bytes:F0} | {allocation.Allowed} |");
+    }
+}
 
 /// <summary>Measures the roofline, Tandem's training step and PyTorch's.</summary>
 internal static class StepComparison
 {
-    public static void Run(string repository, double seconds, int sequences, bool tenMillion)
+    /// <summary>The exit code: 1 when a step allocates more than bench/budget.json allows.</summary>
+    public static int Run(string repository, double seconds, int sequences, bool tenMillion)
     {
+        AllocationBudget budget = AllocationBudget.Read(repository);
         string? pyTorch = PyTorchPeer.Version();
         if (pyTorch is null)
             Console.WriteLine("PyTorch is not installed: bench/peers/setup.sh installs it.");
@@ -78,7 +122,23 @@ internal static class StepComparison
             }
         }
 
-        PerformanceReport.Update(repository, report => report with { Step = new StepReport(Machine.This(pyTorch), [.. rows]) });
+        Allocation[] allocations =
+        [
+            new("A training step (1M)", AllocationOfStep(sequences, threadCounts[^1]), budget.TrainingStep),
+            new("A fine-tuning step on options (1M)", Allocation.OfFineTuningStep(threadCounts[^1]), budget.FineTuningStep),
+        ];
+        PerformanceReport.Update(repository, new StepReport(Machine.This(pyTorch), [.. rows]) { Allocations = allocations });
+        return Allocation.Check(allocations);
+    }
+
+    private static double AllocationOfStep(int sequences, int threads)
+    {
+        using var model = new Transformer(TrainingStep.OneMillion);
+        model.Initialize(new RandomStream(1));
+        using var step = new TrainingStep(model, TrainingStep.DrawTokens(sequences, 128, model.Configuration.VocabularySize), sequences, threads);
+        for (int i = 0; i < 3; i++)
+            step.Run();
+        return Allocation.Of(() => step.Run(), 4);
     }
 
     private static StepResult MeasureTandem(Transformer model, int[] tokens, int sequences, int threads, double seconds)
