@@ -92,7 +92,7 @@ internal static unsafe partial class GemmDriver<TKernel>
 
         RowsState* packed = stackalloc RowsState[count];
         long floats = 0;
-        int packChunks = 0;
+        int packChunks = 0, blocksOfRows = GemmPartition.RowBlocks(Tiles(rows), pool.Threads);
         for (int i = 0; i < count; i++)
         {
             ref readonly GemmProblem p = ref steps[i].Problem;
@@ -103,8 +103,7 @@ internal static unsafe partial class GemmDriver<TKernel>
                 Depth = p.K,
                 PanelStride = ((nint)p.K * TKernel.Columns) + StripPadding,
                 Threads = pool.Threads,
-                RowBlocks = RowBlocks(rows, pool.Threads),
-                PanelGroups = 1,
+                Cut = TileCut.Grid(Tiles(rows), Panels(p.N), blocksOfRows, 1),
             };
             floats += Panels(p.N) * packed[i].PanelStride;
             packChunks += PackChunks(packed + i);
@@ -119,7 +118,7 @@ internal static unsafe partial class GemmDriver<TKernel>
 
         var blocks = new BlocksState { Packed = packed, Steps = steps, Count = count, First = first, State = state, Rows = rows };
         pool.Run(packChunks, &PackChunkOfSeveral, &blocks);
-        pool.Run(packed->RowBlocks, &BlockChunk, &blocks);
+        pool.Run(blocksOfRows, &BlockChunk, &blocks);
     }
 
     private static void PackChunkOfSeveral(void* state, int chunk)
@@ -134,7 +133,7 @@ internal static unsafe partial class GemmDriver<TKernel>
     private static void BlockChunk(void* state, int chunk)
     {
         BlocksState* blocks = (BlocksState*)state;
-        (int first, int rows) = RowsOfBlock(blocks->Rows, chunk, blocks->Packed->RowBlocks);
+        (int first, int rows) = RowsOfBlock(blocks->Rows, chunk, blocks->Packed->Cut.Down);
         if (blocks->First != null)
             blocks->First(blocks->State, first, rows);
         for (int i = 0; i < blocks->Count; i++)
@@ -159,7 +158,7 @@ internal static unsafe partial class GemmDriver<TKernel>
             return;
         }
 
-        (int first, int rows) = RowsOfBlock(packed->Problem.M, block, packed->RowBlocks);
+        (int first, int rows) = RowsOfBlock(packed->Problem.M, block, packed->Cut.Down);
         ahead.Add(fetch.Matrix + ((nint)first * fetch.Columns), fetch.Columns, fetch.Columns, rows);
     }
 

@@ -12,8 +12,7 @@ internal static unsafe partial class GemmDriver<TKernel>
     // Rows up to which each chunk packs the panels of B that it needs itself, instead of all threads packing first.
     private const int DirectRows = 64;
 
-    // The largest block of B packed at once, in columns and in floats.
-    private const int BlockWidth = 4096;
+    // The largest block of B packed at once.
     private const int BlockFloats = 1 << 18;
 
     // A block of B smaller than this is packed by the calling thread.
@@ -22,9 +21,6 @@ internal static unsafe partial class GemmDriver<TKernel>
 
     // Strips that are packed side by side would start in the same set of the first-level cache without it.
     private const int StripPadding = 16;
-
-    private const int TilesPerRowBlock = 16;
-    private const int WantedChunks = 16;
 
     public static void Multiply(in GemmProblem problem, WorkerPool pool)
     {
@@ -52,13 +48,6 @@ internal static unsafe partial class GemmDriver<TKernel>
     private static int Panels(int columns) => (columns + TKernel.Columns - 1) / TKernel.Columns;
 
     private static int Tiles(int rows) => (rows + TKernel.Rows - 1) / TKernel.Rows;
-
-    // As many for each thread, so that none waits for another's last block.
-    private static int RowBlocks(int rows, int threads)
-    {
-        int blocks = (Tiles(rows) + TilesPerRowBlock - 1) / TilesPerRowBlock;
-        return Math.Min((blocks + threads - 1) / threads * threads, Tiles(rows));
-    }
 
     // Few rows: a chunk is a panel of B, packed by the chunk in the calling thread's scratch.
     private static void MultiplyDirectly(in GemmProblem problem, WorkerPool pool)
@@ -157,7 +146,7 @@ internal static unsafe partial class GemmDriver<TKernel>
     // Many rows of A, which run along k: all threads pack a block of B, then each takes blocks of rows.
     private static void MultiplyRows(in GemmProblem problem, WorkerPool pool)
     {
-        int blockN = Math.Min(problem.N, BlockWidth);
+        int blockN = Math.Min(problem.N, GemmPartition.BlockWidth);
         long width = Panels(blockN) * (long)TKernel.Columns;
         int blockK = (int)Math.Min(problem.K, Math.Max(BlockFloats / width / Gemm.ChunkDepth, 1) * Gemm.ChunkDepth);
         var block = new RowsState { Problem = problem, Threads = pool.Threads, PanelStride = ((nint)blockK * TKernel.Columns) + StripPadding };
@@ -168,7 +157,7 @@ internal static unsafe partial class GemmDriver<TKernel>
             {
                 (block.Column, block.Columns) = (column, Math.Min(blockN, problem.N - column));
                 (block.Start, block.Depth) = (start, Math.Min(blockK, problem.K - start));
-                int panels = Panels(block.Columns), packChunks = PackChunks(&block);
+                int packChunks = PackChunks(&block);
                 if (block.Depth * width < PackingThreshold)
                 {
                     for (int chunk = 0; chunk < packChunks; chunk++)
@@ -179,9 +168,8 @@ internal static unsafe partial class GemmDriver<TKernel>
                     pool.Run(packChunks, &PackChunk, &block);
                 }
 
-                block.RowBlocks = RowBlocks(problem.M, pool.Threads);
-                block.PanelGroups = Math.Min(panels, (WantedChunks + block.RowBlocks - 1) / block.RowBlocks);
-                pool.Run(block.RowBlocks * block.PanelGroups, &RowsChunk, &block);
+                block.Cut = GemmPartition.Rows(Tiles(problem.M), Panels(block.Columns), pool.Threads);
+                pool.Run(block.Cut.Chunks, &RowsChunk, &block);
             }
         }
     }
@@ -216,38 +204,34 @@ internal static unsafe partial class GemmDriver<TKernel>
     private static void RowsChunk(void* state, int chunk)
     {
         RowsState* block = (RowsState*)state;
-        int group = chunk % block->PanelGroups;
-        MultiplyRowBlock(block, chunk / block->PanelGroups, group, fetchesAhead: group == 0);
+        ref readonly GemmProblem p = ref block->Problem;
+        TileBlocks blocks = block->Cut.Blocks(chunk);
+        while (blocks.Next(out TileBlock tiles))
+        {
+            int firstRow = tiles.FirstTile * TKernel.Rows, rows = Math.Min(tiles.LastTile * TKernel.Rows, p.M) - firstRow;
+
+            // A comes from memory: while a block of rows is computed, the one that this thread is likely to take next is fetched.
+            int panels = tiles.LastPanel - tiles.FirstPanel;
+            var ahead = new Lookahead((nint)panels * block->Depth * (tiles.LastTile - tiles.FirstTile));
+            if (block->Cut.IsGrid && tiles.FirstPanel == 0 && p.ARow <= 2 * block->Depth)
+                AddNextRows(ref ahead, block, chunk / block->Cut.Across, p.A + block->Start, (int)p.ARow);
+            MultiplyPanels(p.Block(firstRow, rows), block, tiles.FirstPanel, tiles.LastPanel, ref ahead);
+        }
     }
 
     private static (int First, int Rows) RowsOfBlock(int rows, int block, int blocks)
     {
-        (int firstTile, int lastTile) = Share(Tiles(rows), block, blocks);
+        (int firstTile, int lastTile) = GemmPartition.Share(Tiles(rows), block, blocks);
         return (firstTile * TKernel.Rows, Math.Min(lastTile * TKernel.Rows, rows) - (firstTile * TKernel.Rows));
-    }
-
-    // A block of rows times a group of panels of a packed block of B.
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void MultiplyRowBlock(RowsState* block, int rowBlock, int group, bool fetchesAhead)
-    {
-        ref readonly GemmProblem p = ref block->Problem;
-        (int firstRow, int rows) = RowsOfBlock(p.M, rowBlock, block->RowBlocks);
-        (int firstPanel, int lastPanel) = Share(Panels(block->Columns), group, block->PanelGroups);
-
-        // A comes from memory: while a block of rows is computed, the one that this thread is likely to take next is fetched.
-        var ahead = new Lookahead((nint)(lastPanel - firstPanel) * block->Depth * Tiles(rows));
-        if (fetchesAhead && p.ARow <= 2 * block->Depth)
-            AddNextRows(ref ahead, block, rowBlock, p.A + block->Start, (int)p.ARow);
-        MultiplyPanels(p.Block(firstRow, rows), block, firstPanel, lastPanel, ref ahead);
     }
 
     // The rows of the block that this thread is likely to take next.
     private static void AddNextRows(ref Lookahead ahead, RowsState* block, int rowBlock, float* matrix, int columns)
     {
         int next = rowBlock + block->Threads;
-        if (next >= block->RowBlocks)
+        if (next >= block->Cut.Down)
             return;
-        (int first, int rows) = RowsOfBlock(block->Problem.M, next, block->RowBlocks);
+        (int first, int rows) = RowsOfBlock(block->Problem.M, next, block->Cut.Down);
         ahead.Add(matrix + ((nint)first * columns), columns, columns, rows);
     }
 
@@ -280,9 +264,6 @@ internal static unsafe partial class GemmDriver<TKernel>
         }
     }
 
-    private static (int First, int Last) Share(int count, int part, int parts) =>
-        ((int)((long)count * part / parts), (int)((long)count * (part + 1) / parts));
-
     private struct DirectState
     {
         public GemmProblem Problem;
@@ -294,6 +275,7 @@ internal static unsafe partial class GemmDriver<TKernel>
         public GemmProblem Problem;
         public float* PackedB;
         public nint PanelStride;
-        public int Column, Columns, Start, Depth, RowBlocks, PanelGroups, Threads;
+        public TileCut Cut;
+        public int Column, Columns, Start, Depth, Threads;
     }
 }

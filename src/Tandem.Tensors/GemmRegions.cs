@@ -5,11 +5,6 @@ namespace Tandem.Tensors;
 /// <content>Products whose left operand is read across k, region of C by region of C.</content>
 internal static unsafe partial class GemmDriver<TKernel>
 {
-    // Rows plus columns of a region whose strips of A and B are still read at full speed. They outgrow a second-level
-    // cache of 512 KiB, but in long runs that the processor fetches ahead, while every cut packs one operand once more.
-    private const int RegionWidth = 768;
-    private static readonly int[] s_splits = [1, 2, 3, 4, 6, 8];
-
     // A is read across k, as in gradients of weights: C is small and k long. A chunk is a region of C over the whole of
     // k; it packs its strips of A and B for itself, so that they stay in its core's cache and nobody waits between
     // slices of k. The regions depend on the number of threads; the sums do not. Problems with the same B share its strips.
@@ -20,40 +15,15 @@ internal static unsafe partial class GemmDriver<TKernel>
             (rows, tiles) = (rows + problems[i].M, tiles + Tiles(problems[i].M));
         int threads = (long)rows * problems[0].N * problems[0].K < ThreadingThreshold ? 1 : pool.Threads;
         var state = new RegionsState { Problems = problems, Count = count };
-        ChooseRegions(rows, tiles, problems[0].N, threads, out state.Down, out state.Across);
-        int chunks = state.Down * state.Across;
+        state.Cut = GemmPartition.Regions(rows, tiles, problems[0].N, TKernel.Rows, TKernel.Columns, threads);
         if (threads > 1)
         {
-            pool.Run(chunks, &RegionChunk, &state);
+            pool.Run(state.Cut.Chunks, &RegionChunk, &state);
         }
         else
         {
-            for (int chunk = 0; chunk < chunks; chunk++)
+            for (int chunk = 0; chunk < state.Cut.Chunks; chunk++)
                 RegionChunk(&state, chunk);
-        }
-    }
-
-    // The grid with the least estimated time per step of k: rounds of regions, each its multiply-adds (16 per cycle) and
-    // its packing (4 floats per cycle); a region whose strips outgrow the caches is dearer.
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void ChooseRegions(int m, int tiles, int n, int threads, out int down, out int across)
-    {
-        (down, across) = (1, 1);
-        double least = double.PositiveInfinity;
-        int panels = Panels(n);
-        for (int i = 0; i < s_splits.Length; i++)
-        {
-            int rows = Math.Min(tiles, s_splits[i] * ((m + RegionWidth - 1) / RegionWidth));
-            double height = (double)((tiles + rows - 1) / rows) * TKernel.Rows;
-            for (int j = 0; j < s_splits.Length; j++)
-            {
-                int columns = Math.Min(panels, s_splits[j] * ((n + RegionWidth - 1) / RegionWidth));
-                double width = (double)((panels + columns - 1) / columns) * TKernel.Columns;
-                double rounds = (((long)rows * columns) + threads - 1) / threads;
-                double cost = rounds * ((height * width / 16) + ((height + width) / 4)) * (height + width > RegionWidth ? 1.15 : 1);
-                if (cost < least)
-                    (least, down, across) = (cost, rows, columns);
-            }
         }
     }
 
@@ -61,21 +31,38 @@ internal static unsafe partial class GemmDriver<TKernel>
     private static void RegionChunk(void* state, int chunk)
     {
         RegionsState* region = (RegionsState*)state;
-        ref readonly GemmProblem p = ref region->Problems[0];
-        (int down, int across) = (chunk / region->Across, chunk % region->Across);
-        (int firstPanel, int lastPanel) = Share(Panels(p.N), across, region->Across);
-        int firstColumn = firstPanel * TKernel.Columns, columns = Math.Min(p.N, lastPanel * TKernel.Columns) - firstColumn;
-        int deepest = Math.Min(Gemm.ChunkDepth, p.K), tiles = 0;
-        nint tileStride = ((nint)deepest * TKernel.Rows) + StripPadding, panelStride = ((nint)deepest * TKernel.Columns) + StripPadding;
+        TileCut cut = region->Cut;
         GemmProblem* parts = stackalloc GemmProblem[region->Count];
-        for (int i = 0; i < region->Count; i++)
+        TileBlocks blocks = cut.Blocks(chunk);
+        while (blocks.Next(out TileBlock block))
         {
-            (int firstTile, int lastTile) = Share(Tiles(region->Problems[i].M), down, region->Down);
-            int firstRow = firstTile * TKernel.Rows;
-            parts[i] = region->Problems[i].Block(firstRow, Math.Min(region->Problems[i].M, lastTile * TKernel.Rows) - firstRow);
-            tiles += lastTile - firstTile;
-        }
+            int above = 0, tiles = 0;
+            for (int i = 0; i < region->Count; i++)
+            {
+                // In a grid a region has its share of the rows of each problem; stretches run over all of them in turn.
+                ref readonly GemmProblem problem = ref region->Problems[i];
+                int all = Tiles(problem.M);
+                (int first, int last) = cut.IsGrid
+                    ? GemmPartition.Share(all, chunk / cut.Across, cut.Down)
+                    : (Math.Clamp(block.FirstTile - above, 0, all), Math.Clamp(block.LastTile - above, 0, all));
+                int row = first * TKernel.Rows;
+                parts[i] = problem.Block(row, first == last ? 0 : Math.Min(problem.M, last * TKernel.Rows) - row);
+                tiles += last - first;
+                above += all;
+            }
 
+            MultiplyRegion(parts, region->Count, tiles, block.FirstPanel, block.LastPanel);
+        }
+    }
+
+    // Parts with the same B, of a number of tiles in all, times some panels of it, over the whole of k.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void MultiplyRegion(GemmProblem* parts, int count, int tiles, int firstPanel, int lastPanel)
+    {
+        ref readonly GemmProblem p = ref parts[0];
+        int firstColumn = firstPanel * TKernel.Columns, columns = Math.Min(p.N, lastPanel * TKernel.Columns) - firstColumn;
+        int deepest = Math.Min(Gemm.ChunkDepth, p.K);
+        nint tileStride = ((nint)deepest * TKernel.Rows) + StripPadding, panelStride = ((nint)deepest * TKernel.Columns) + StripPadding;
         float* packedA = GemmScratch.Current.StripsA(tiles * tileStride);
         bool inPlace = ReadsInPlace(p);
         float* packedB = inPlace ? null : GemmScratch.Current.StripsB((lastPanel - firstPanel) * panelStride);
@@ -86,7 +73,7 @@ internal static unsafe partial class GemmDriver<TKernel>
             int nextStart = start + depth, nextDepth = Math.Min(Gemm.ChunkDepth, p.K - nextStart);
             var next = new Lookahead((nint)depth * Panels(columns) * tiles);
             float* a = packedA;
-            for (int i = 0; i < region->Count; i++)
+            for (int i = 0; i < count; i++)
             {
                 ref readonly GemmProblem part = ref parts[i];
                 GemmPacking.PackStrips(part.A + (start * part.AStep), part.AStep, depth, part.M, TKernel.Rows, a, tileStride);
@@ -102,7 +89,7 @@ internal static unsafe partial class GemmDriver<TKernel>
             {
                 float* b = inPlace ? rowsOfB + column : packedB + (column / TKernel.Columns * panelStride);
                 a = packedA;
-                for (int i = 0; i < region->Count; i++)
+                for (int i = 0; i < count; i++)
                 {
                     ref readonly GemmProblem part = ref parts[i];
                     byte* ahead = next.Take((nint)depth * Tiles(part.M), b, out nint aheadStep);
@@ -156,6 +143,7 @@ internal static unsafe partial class GemmDriver<TKernel>
     private struct RegionsState
     {
         public GemmProblem* Problems;
-        public int Count, Down, Across;
+        public TileCut Cut;
+        public int Count;
     }
 }

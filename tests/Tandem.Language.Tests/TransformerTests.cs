@@ -131,6 +131,7 @@ public sealed class TransformerTests : IDisposable
     [Theory]
     [InlineData(1)]
     [InlineData(3)]
+    [InlineData(64)]
     public void LogitsAndGradients_AnyNumberOfThreads_HaveTheSameBits(int threads)
     {
         var (expectedLogits, expectedGradients) = Step(_pool);

@@ -38,6 +38,18 @@ public sealed unsafe class GemmTests
     }
 
     [Theory]
+    [InlineData(200, 90, 300, 'N')]
+    [InlineData(131, 18, 600, 'T')]
+    [InlineData(70, 300, 20, 'T')]
+    [InlineData(90, 75, 600, 'X')]
+    [InlineData(17, 200, 300, 'X')]
+    public void Multiply_ByMoreThreadsThanTilesOrAlmost_EqualsDefinitionBitForBit(int m, int n, int k, char form)
+    {
+        foreach (int threads in new[] { 5, 64 })
+            CheckAllPaths(form, m, n, k, accumulate: true, new RandomStream(1), (_, _) => { }, threads);
+    }
+
+    [Theory]
     [InlineData('N')]
     [InlineData('T')]
     [InlineData('X')]
@@ -109,6 +121,60 @@ public sealed unsafe class GemmTests
         }
     }
 
+    [Theory]
+    [InlineData(new[] { 20, 9, 9 }, 35, 300)]
+    [InlineData(new[] { 1, 130, 5 }, 64, 600)]
+    [InlineData(new[] { 70, 70 }, 130, 40)]
+    [InlineData(new[] { 800 }, 33, 30)]
+    [InlineData(new[] { 3, 2 }, 5, 0)]
+    public void MultiplySharingB_EveryPathAndThreadCount_EqualsOneProductAfterTheOtherBitForBit(int[] rows, int n, int k)
+    {
+        // Odd leading dimensions and offsets, as in CheckAllPaths.
+        var random = new RandomStream(5);
+        int most = rows.Max(), lda = most + 3, ldb = n + 1, ldc = n + 5;
+        float[] a = Fill(random, (rows.Length * k * lda) + 1), b = Fill(random, (k * ldb) + 1), initial = Fill(random, (rows.Sum() * ldc) + 1);
+        float[] expected = (float[])initial.Clone();
+        GemmProblem* problems = stackalloc GemmProblem[GemmBlocks.MostTogether];
+        fixed (float* pa = a, pb = b, pExpected = expected)
+        {
+            Describe(problems, pa, pb, pExpected);
+            for (int i = 0; i < rows.Length; i++)
+                GemmReference.Multiply(problems[i]);
+            foreach (int threads in new[] { 1, 2, 3, 7, 64 })
+            {
+                using var pool = new WorkerPool(threads);
+                foreach (VectorPath path in s_paths)
+                {
+                    float[] actual = (float[])initial.Clone();
+                    InstructionSet.Force(path);
+                    try
+                    {
+                        fixed (float* pActual = actual)
+                        {
+                            Describe(problems, pa, pb, pActual);
+                            GemmBlocks.MultiplySharingB(problems, rows.Length, pool);
+                        }
+                    }
+                    finally
+                    {
+                        InstructionSet.Force(null);
+                    }
+
+                    AssertSameBits(expected, actual, $"{path} {string.Join("+", rows)}×{n}×{k} threads {threads}");
+                }
+            }
+        }
+
+        void Describe(GemmProblem* to, float* a, float* b, float* c)
+        {
+            for (int i = 0; i < rows.Length; i++)
+            {
+                to[i] = new GemmProblem(rows[i], n, k, a + 1 + (i * k * lda), 1, lda, b + 1, ldb, 1, c + 1, ldc, accumulate: true);
+                c += rows[i] * ldc;
+            }
+        }
+    }
+
     [Fact]
     public void Multiply_DepthZeroWithoutAccumulate_ClearsAndWithAccumulateKeeps()
     {
@@ -147,7 +213,9 @@ public sealed unsafe class GemmTests
         Assert.Contains(0L, Enumerable.Range(0, 20).Select(_ => Allocated()));
     }
 
-    private static void CheckAllPaths(char form, int m, int n, int k, bool accumulate, RandomStream random, Action<float[], float[]> spoil)
+    private static void CheckAllPaths(
+        char form, int m, int n, int k, bool accumulate, RandomStream random, Action<float[], float[]> spoil,
+        params int[] threadCounts)
     {
         // Odd leading dimensions and offsets: nothing is aligned, and what lies between rows must survive.
         int lda = (form == 'X' ? m : k) + 3, ldb = (form == 'T' ? k : n) + 1, ldc = n + 5;
@@ -162,7 +230,7 @@ public sealed unsafe class GemmTests
                 m, n, k, pa + 1, form == 'X' ? 1 : lda, form == 'X' ? lda : 1, pb + 1, form == 'T' ? 1 : ldb, form == 'T' ? ldb : 1, pc + 1, ldc, accumulate));
         }
 
-        foreach (int threads in new[] { 1, 2, 3 })
+        foreach (int threads in threadCounts is [] ? [1, 2, 3] : threadCounts)
         {
             using var pool = new WorkerPool(threads);
             foreach (VectorPath path in s_paths)

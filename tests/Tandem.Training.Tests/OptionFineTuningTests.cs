@@ -102,6 +102,39 @@ public class OptionFineTuningTests
         }
     }
 
+    [Theory]
+    [InlineData(1, 0, 0, 0)]
+    [InlineData(1, 3, 0.5, 0)]
+    [InlineData(2, 0, 0, 0.02)]
+    public void Step_SteadyState_AllocatesNothing(int threads, int part, float confidence, double muonRate)
+    {
+        using Transformer model = TinyModel.Create();
+        using var pool = new WorkerPool(threads);
+        OptionFineTuningConfiguration configuration = Quick with
+        {
+            Epochs = 40,
+            MicroBatchItems = part,
+            AuxiliaryConfidence = confidence,
+            Optimizer = Quick.Optimizer with { MuonLearningRate = muonRate },
+        };
+        List<OptionExample> examples = TinyModel.Questions(50, 1);
+        using var session = new OptionFineTuningSession(model, examples, configuration, pool, SilentObserver.Instance, null);
+
+        // Epochs shuffle anew, so that lists may still grow in the first ones. What a step, a new epoch or its smaller last
+        // batch allocate shows in every later one.
+        Epochs(20);
+        long[] allocated = [.. Enumerable.Range(0, 10).Select(_ => Epochs(1))];
+        Assert.Equal(0, allocated.Min());
+
+        long Epochs(int count)
+        {
+            long steps = count * configuration.StepsPerEpoch(examples.Count), before = GC.GetAllocatedBytesForCurrentThread();
+            for (long i = 0; i < steps; i++)
+                session.Step();
+            return GC.GetAllocatedBytesForCurrentThread() - before;
+        }
+    }
+
     [Fact]
     public void Step_SteadyState_AllocatesNothing()
     {

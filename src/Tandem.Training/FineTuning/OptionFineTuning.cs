@@ -70,6 +70,7 @@ internal sealed class OptionFineTuningSession : IDisposable
     private readonly Tape _tape;
     private readonly OptionBatch _batch = new();
     private readonly RandomStream _random;
+    private readonly RandomStream _epochRandom;
     private readonly int[] _order;
     private readonly long _stepsPerEpoch;
     private readonly long _totalSteps;
@@ -104,6 +105,7 @@ internal sealed class OptionFineTuningSession : IDisposable
         _totalSteps = configuration.TotalSteps(examples.Count);
         _schedule = new LinearDecay(_totalSteps, configuration.WarmupSteps);
         _random = new RandomStream(configuration.Seed);
+        _epochRandom = new RandomStream(configuration.Seed);
         _order = new int[examples.Count];
         _state = new FineTuningState
         {
@@ -283,7 +285,8 @@ internal sealed class OptionFineTuningSession : IDisposable
             return;
         for (int i = 0; i < _order.Length; i++)
             _order[i] = i;
-        _random.Fork("epoch", (ulong)epoch).Shuffle<int>(_order);
+        _epochRandom.BecomeFork(_random, "epoch", (ulong)epoch);
+        _epochRandom.Shuffle<int>(_order);
         _shuffledEpoch = epoch;
     }
 
