@@ -25,8 +25,8 @@ public sealed class Transformer : IDisposable
         _languageHead = !Configuration.LanguageHead ? null
             : Configuration.TieWordEmbeddings ? _embedding : Parameters["lm_head.weight"];
         _scoreHead = Parameters.Find("score.weight");
-        _layers = [.. Enumerable.Range(0, Configuration.Layers).Select(i => new TransformerLayer(Parameters, i))];
         Rotation = CreateRotation(Configuration);
+        _layers = [.. Enumerable.Range(0, Configuration.Layers).Select(i => new TransformerLayer(Parameters, i, Configuration, Rotation))];
         foreach (var parameter in Parameters.All)
         {
             if (IsNorm(parameter))
@@ -42,6 +42,12 @@ public sealed class Transformer : IDisposable
 
     /// <summary>The angles of the rotary positions.</summary>
     public RotaryTable Rotation { get; }
+
+    /// <summary>
+    /// Whether a step keeps of each decoder layer its output only and computes the rest again in the backward pass
+    /// (<see cref="Tape.Recompute"/>): the same bits in less memory, for the time of one forward pass more.
+    /// </summary>
+    public bool RecomputesActivations { get; set; }
 
     internal Parameter EmbeddingTable => _embedding;
 
@@ -111,24 +117,19 @@ public sealed class Transformer : IDisposable
     }
 
     // The rows wanted; empty for all.
-    private Tensor Forward(Tape tape, TokenBatch batch, ICollection<Tensor>? states, ReadOnlySpan<int> rows)
+    private unsafe Tensor Forward(Tape tape, TokenBatch batch, ICollection<Tensor>? states, ReadOnlySpan<int> rows)
     {
-        var configuration = Configuration;
-        float epsilon = configuration.RmsNormEpsilon;
-        Tensor x = tape.Embedding(batch.Tokens, _embedding);                                            // [N, C]
+        LayerRows* all = LayerRows.Copy(tape.Arena, batch, default);
+        LayerRows* wanted = rows.IsEmpty ? all : LayerRows.Copy(tape.Arena, batch, rows);
+        Tensor x = tape.Embedding(batch.Tokens, _embedding);                    // [N, C]
         foreach (var layer in _layers)
         {
             states?.Add(x);
-            (Tensor q, Tensor k, Tensor v) = layer.Project(tape, x, epsilon);                           // [N, H·D], [N, G·D], [N, G·D]
-            Tensor mixed = tape.Attention(
-                q, k, v, batch.Offsets, configuration.Heads, configuration.KeyValueHeads, Rotation, batch.Positions, batch.Hidden); // [N, H·D]
-            if (!rows.IsEmpty && layer == _layers[^1])
-                (x, mixed) = (tape.GatherRows(x, rows), tape.GatherRows(mixed, rows));                  // [R, C], [R, H·D]
-            x = tape.AddLinear(x, mixed, layer.Output);                                                 // [N, C]
-            x = layer.FeedForward(tape, x, epsilon);                                                    // [N, C]
+            LayerRows* own = layer == _layers[^1] ? wanted : all;
+            x = RecomputesActivations ? tape.Recompute(x, layer, own) : layer.Run(tape, x, own); // [N, C], at last [R, C]
         }
 
-        Tensor hidden = tape.RmsNorm(x, _finalNorm, epsilon);                                           // [N, C]
+        Tensor hidden = tape.RmsNorm(x, _finalNorm, Configuration.RmsNormEpsilon); // [N, C]
         states?.Add(hidden);
         return hidden;
     }
@@ -172,10 +173,10 @@ public sealed class Transformer : IDisposable
     public void Save(Stream stream, StorageType storage = StorageType.F32) =>
         SafeTensors.Write(stream, ModelDirectory.Tensors(this, storage), ModelDirectory.Metadata);
 
-    /// <summary>A transformer of its own with the same configuration and parameter values.</summary>
+    /// <summary>A transformer of its own with the same configuration, parameter values and way of computing.</summary>
     public Transformer Clone()
     {
-        var clone = new Transformer(Configuration);
+        var clone = new Transformer(Configuration) { RecomputesActivations = RecomputesActivations };
         clone.Parameters.CopyValuesFrom(Parameters);
         return clone;
     }
@@ -194,40 +195,4 @@ public sealed class Transformer : IDisposable
         : new RotaryTable(configuration.HeadSize, configuration.MaximumPositions, configuration.RotaryBase);
 
     private static bool IsNorm(Parameter parameter) => parameter.Name.EndsWith("norm.weight", StringComparison.Ordinal);
-}
-
-/// <summary>The parameters of one decoder layer.</summary>
-internal sealed class TransformerLayer(ParameterSet parameters, int index)
-{
-    public Parameter InputNorm { get; } = parameters[$"model.layers.{index}.input_layernorm.weight"];
-
-    public Parameter Query { get; } = parameters[$"model.layers.{index}.self_attn.q_proj.weight"];
-
-    public Parameter Key { get; } = parameters[$"model.layers.{index}.self_attn.k_proj.weight"];
-
-    public Parameter Value { get; } = parameters[$"model.layers.{index}.self_attn.v_proj.weight"];
-
-    public Parameter? QueryBias { get; } = parameters.Find($"model.layers.{index}.self_attn.q_proj.bias");
-
-    public Parameter? KeyBias { get; } = parameters.Find($"model.layers.{index}.self_attn.k_proj.bias");
-
-    public Parameter? ValueBias { get; } = parameters.Find($"model.layers.{index}.self_attn.v_proj.bias");
-
-    public Parameter Output { get; } = parameters[$"model.layers.{index}.self_attn.o_proj.weight"];
-
-    public Parameter PostAttentionNorm { get; } = parameters[$"model.layers.{index}.post_attention_layernorm.weight"];
-
-    public Parameter Gate { get; } = parameters[$"model.layers.{index}.mlp.gate_proj.weight"];
-
-    public Parameter Up { get; } = parameters[$"model.layers.{index}.mlp.up_proj.weight"];
-
-    public Parameter Down { get; } = parameters[$"model.layers.{index}.mlp.down_proj.weight"];
-
-    /// <summary>Queries [N, H·D], keys and values [N, G·D] of the normalized rows, not yet turned to their positions.</summary>
-    public (Tensor Query, Tensor Key, Tensor Value) Project(Tape tape, Tensor x, float epsilon) =>
-        tape.QueryKeyValue(x, InputNorm, epsilon, Query, QueryBias, Key, KeyBias, Value, ValueBias);
-
-    /// <summary>x plus the feed-forward layer of the normalized rows, [N, C].</summary>
-    public Tensor FeedForward(Tape tape, Tensor x, float epsilon) =>
-        tape.FeedForward(x, PostAttentionNorm, epsilon, Gate, Up, Down);
 }
