@@ -32,8 +32,8 @@ public sealed class Transformer : IDisposable
         _languageHead = !Configuration.LanguageHead ? null
             : Configuration.TieWordEmbeddings ? _embedding : Parameters["lm_head.weight"];
         _scoreHead = Parameters.Find("score.weight");
-        _layers = [.. Enumerable.Range(0, Configuration.Layers).Select(i => new TransformerLayer(Parameters, i, Adapters))];
         Rotation = CreateRotation(Configuration);
+        _layers = [.. Enumerable.Range(0, Configuration.Layers).Select(i => new TransformerLayer(Parameters, i, Configuration, Rotation, Adapters))];
         foreach (var parameter in Parameters.All)
         {
             if (IsNorm(parameter))
@@ -55,6 +55,12 @@ public sealed class Transformer : IDisposable
 
     /// <summary>The angles of the rotary positions.</summary>
     public RotaryTable Rotation { get; }
+
+    /// <summary>
+    /// Whether a step keeps of each decoder layer its output only and computes the rest again in the backward pass
+    /// (<see cref="Tape.Recompute"/>): the same bits in less memory, for the time of one forward pass more.
+    /// </summary>
+    public bool RecomputesActivations { get; set; }
 
     internal Parameter EmbeddingTable => _embedding;
 
@@ -152,24 +158,19 @@ public sealed class Transformer : IDisposable
     }
 
     // The rows wanted; empty for all.
-    private Tensor Forward(Tape tape, TokenBatch batch, ICollection<Tensor>? states, ReadOnlySpan<int> rows)
+    private unsafe Tensor Forward(Tape tape, TokenBatch batch, ICollection<Tensor>? states, ReadOnlySpan<int> rows)
     {
-        var configuration = Configuration;
-        float epsilon = configuration.RmsNormEpsilon;
-        Tensor x = tape.Embedding(batch.Tokens, _embedding);                                            // [N, C]
+        LayerRows* all = LayerRows.Copy(tape.Arena, batch, default);
+        LayerRows* wanted = rows.IsEmpty ? all : LayerRows.Copy(tape.Arena, batch, rows);
+        Tensor x = tape.Embedding(batch.Tokens, _embedding);                    // [N, C]
         foreach (var layer in _layers)
         {
             states?.Add(x);
-            (Tensor q, Tensor k, Tensor v) = layer.Project(tape, x, epsilon);                           // [N, H·D], [N, G·D], [N, G·D]
-            Tensor mixed = tape.Attention(
-                q, k, v, batch.Offsets, configuration.Heads, configuration.KeyValueHeads, Rotation, batch.Positions, batch.Hidden); // [N, H·D]
-            if (!rows.IsEmpty && layer == _layers[^1])
-                (x, mixed) = (tape.GatherRows(x, rows), tape.GatherRows(mixed, rows));                  // [R, C], [R, H·D]
-            x = layer.AddOutput(tape, x, mixed);                                                        // [N, C]
-            x = layer.FeedForward(tape, x, epsilon);                                                    // [N, C]
+            LayerRows* own = layer == _layers[^1] ? wanted : all;
+            x = RecomputesActivations ? tape.Recompute(x, layer, own) : layer.Run(tape, x, own); // [N, C], at last [R, C]
         }
 
-        Tensor hidden = tape.RmsNorm(x, _finalNorm, epsilon);                                           // [N, C]
+        Tensor hidden = tape.RmsNorm(x, _finalNorm, Configuration.RmsNormEpsilon); // [N, C]
         states?.Add(hidden);
         return hidden;
     }
@@ -218,10 +219,10 @@ public sealed class Transformer : IDisposable
     public void Save(Stream stream, StorageType storage = StorageType.F32) =>
         SafeTensors.Write(stream, ModelDirectory.Tensors(this, storage), ModelDirectory.Metadata);
 
-    /// <summary>A transformer of its own with the same configuration and parameter values.</summary>
+    /// <summary>A transformer of its own with the same configuration, parameter values and way of computing.</summary>
     public Transformer Clone()
     {
-        var clone = new Transformer(Configuration, Storage, Adapters);
+        var clone = new Transformer(Configuration, Storage, Adapters) { RecomputesActivations = RecomputesActivations };
         clone.Parameters.CopyValuesFrom(Parameters);
         return clone;
     }

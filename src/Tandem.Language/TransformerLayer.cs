@@ -2,13 +2,17 @@ using Tandem.Tensors;
 
 namespace Tandem.Language;
 
-/// <summary>The parameters of one decoder layer and what it computes with them.</summary>
-internal sealed class TransformerLayer
+/// <summary>One decoder layer: its parameters and its forward pass.</summary>
+internal sealed unsafe class TransformerLayer : IRecomputed
 {
+    private readonly TransformerConfiguration _configuration;
+    private readonly RotaryTable _rotation;
     private readonly LowRankAdapter? _query, _key, _value, _output, _gate, _up, _down;
 
-    public TransformerLayer(ParameterSet parameters, int index, LowRankConfiguration? adapters)
+    public TransformerLayer(
+        ParameterSet parameters, int index, TransformerConfiguration configuration, RotaryTable rotation, LowRankConfiguration? adapters)
     {
+        (_configuration, _rotation) = (configuration, rotation);
         InputNorm = Of("input_layernorm.weight");
         (Query, Key, Value) = (Of("self_attn.q_proj.weight"), Of("self_attn.k_proj.weight"), Of("self_attn.v_proj.weight"));
         (QueryBias, KeyBias, ValueBias) = (Find("self_attn.q_proj.bias"), Find("self_attn.k_proj.bias"), Find("self_attn.v_proj.bias"));
@@ -56,6 +60,23 @@ internal sealed class TransformerLayer
                 [(Query, _query), (Key, _key), (Value, _value), (Output, _output), (Gate, _gate), (Up, _up), (Down, _down)];
             return all.Where(pair => pair.Adapter is not null).Select(pair => (pair.Weight, pair.Adapter!));
         }
+    }
+
+    /// <summary>The residual stream after the layer: [N, C], or [R, C] where only some rows are wanted.</summary>
+    /// <param name="tape">What records the forward pass.</param>
+    /// <param name="x">The residual stream before it, [N, C].</param>
+    /// <param name="state">The <see cref="LayerRows"/> of the forward pass.</param>
+    public Tensor Run(Tape tape, Tensor x, void* state)
+    {
+        LayerRows* rows = (LayerRows*)state;
+        float epsilon = _configuration.RmsNormEpsilon;
+        (Tensor q, Tensor k, Tensor v) = Project(tape, x, epsilon);                                         // [N, H·D], [N, G·D], [N, G·D]
+        Tensor mixed = tape.Attention(
+            q, k, v, rows->Offsets, _configuration.Heads, _configuration.KeyValueHeads, _rotation, rows->Positions, rows->Hidden); // [N, H·D]
+        if (!rows->Wanted.IsEmpty)
+            (x, mixed) = (tape.GatherRows(x, rows->Wanted), tape.GatherRows(mixed, rows->Wanted));          // [R, C], [R, H·D]
+        x = AddOutput(tape, x, mixed);                                                                      // [N, C]
+        return FeedForward(tape, x, epsilon);                                                               // [N, C]
     }
 
     /// <summary>Queries [N, H·D], keys and values [N, G·D] of the normalized rows, not yet turned to their positions.</summary>

@@ -6,10 +6,13 @@ namespace Tandem.Tensors;
 /// Bump allocation of native memory, 64-byte aligned, freed all at once by <see cref="Reset"/>. After the first step
 /// has shown how much a step needs, the arena is one block and a steady step allocates nothing.
 /// </summary>
+/// <remarks>Parts of a step that are computed and forgotten again are stacked: see <see cref="Mark"/>.</remarks>
 public sealed unsafe class Arena : IDisposable
 {
     private readonly List<(nint Block, long Bytes)> _blocks = [];
-    private long _used;
+    private int _current; // the block that memory is taken from
+    private long _used; // of that block
+    private long _live, _peak; // bytes in use over all blocks, and the most there were
 
     /// <summary>Creates an arena.</summary>
     /// <param name="initialBytes">The size of the first block.</param>
@@ -38,18 +41,27 @@ public sealed unsafe class Arena : IDisposable
         return memory;
     }
 
-    /// <summary>Makes all memory free again; several blocks are merged into one that holds them all.</summary>
+    /// <summary>Makes all memory free again; several blocks are merged into one with room for the most that was in use.</summary>
     public void Reset()
     {
         if (_blocks.Count > 1)
         {
-            long total = Capacity;
+            // An eighth more, so that steps that differ a little do not each bring a block of their own.
             Free();
-            AddBlock(total);
+            AddBlock(_peak + (_peak / 8));
         }
 
-        _used = 0;
+        (_current, _used, _live) = (0, 0, 0);
     }
+
+    /// <summary>Where the memory in use ends now.</summary>
+    internal ArenaMark Mark() => new(_current, _used, _live);
+
+    /// <summary>
+    /// Makes the memory free again that was given out since a mark. Its content stays until the next request. Marks are
+    /// released in the reverse order of their making.
+    /// </summary>
+    internal void Release(ArenaMark mark) => (_current, _used, _live) = (mark.Block, mark.Used, mark.Live);
 
     /// <summary>Frees the memory.</summary>
     public void Dispose()
@@ -61,14 +73,20 @@ public sealed unsafe class Arena : IDisposable
     private void* Allocate(long bytes)
     {
         bytes = (bytes + 63) / 64 * 64;
-        if (_used + bytes > _blocks[^1].Bytes)
+
+        // After a release there may be later blocks, some of them too small.
+        while (_used + bytes > _blocks[_current].Bytes)
         {
-            AddBlock(Math.Max(bytes, _blocks[^1].Bytes));
+            if (_current == _blocks.Count - 1)
+                AddBlock(Math.Max(bytes, _blocks[_current].Bytes));
+            _current++;
             _used = 0;
         }
 
-        byte* memory = (byte*)_blocks[^1].Block + _used;
+        byte* memory = (byte*)_blocks[_current].Block + _used;
         _used += bytes;
+        _live += bytes;
+        _peak = Math.Max(_peak, _live);
         return memory;
     }
 
@@ -85,3 +103,9 @@ public sealed unsafe class Arena : IDisposable
         _blocks.Clear();
     }
 }
+
+/// <summary>A place in an arena's memory: what is given out later is above it.</summary>
+/// <param name="Block">The number of the block.</param>
+/// <param name="Used">The bytes of it in use.</param>
+/// <param name="Live">The bytes in use over all blocks.</param>
+internal readonly record struct ArenaMark(int Block, long Used, long Live);

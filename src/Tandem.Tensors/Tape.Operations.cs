@@ -97,7 +97,9 @@ public sealed unsafe partial class Tape
         RequireShape(y, x.Rows, weight.Tensor.Rows, nameof(y));
         Tensor result = y;
         int node = NodeOf(y);
-        if (node < 0 && _recording && (x.Gradient != null || weight.IsTrainable))
+        bool wantsGradient = x.Gradient != null || weight.IsTrainable;
+        _wanted |= wantsGradient;
+        if (node < 0 && _recording && wantsGradient)
         {
             node = AddNode(y.Length);
             result = new Tensor(y.Data, _nodes[node].Gradient, y.Rows, y.Columns);

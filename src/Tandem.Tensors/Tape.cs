@@ -20,6 +20,7 @@ public sealed unsafe partial class Tape : IDisposable
     private readonly List<IOperationPool> _pools = [];
     private readonly Arena _scratch = new();
     private bool _recording;
+    private bool _wanted; // whether a result since it was set to false wanted a gradient
 
     /// <summary>Creates a tape whose operations run on a pool; the pool is not disposed with the tape.</summary>
     public Tape(WorkerPool pool)
@@ -37,6 +38,7 @@ public sealed unsafe partial class Tape : IDisposable
         _scale = Register(new OperationPool<ScaleOperation>());
         _gatherRows = Register(new OperationPool<GatherRowsOperation>());
         _column = Register(new OperationPool<ColumnOperation>());
+        _recomputed = Register(new OperationPool<RecomputedOperation>());
         _tokenCrossEntropy = Register(new OperationPool<TokenCrossEntropyOperation>());
         _softCrossEntropy = Register(new OperationPool<SoftCrossEntropyOperation>());
         _binaryCrossEntropy = Register(new OperationPool<BinaryCrossEntropyOperation>());
@@ -90,23 +92,13 @@ public sealed unsafe partial class Tape : IDisposable
         int last = NodeOf(loss);
         if (last < 0)
             throw new InvalidOperationException("This step was begun without recording; it has no backward pass.");
-        Span<Node> nodes = CollectionsMarshal.AsSpan(_nodes);
-        for (int i = 0; i < nodes.Length; i++)
-        {
-            nodes[i].Written = nodes[i].Length < 0;
-            nodes[i].Pending = null;
-        }
-
+        ForgetGradients(0);
         *loss.Gradient = scale;
-        nodes[last].Written = true;
-        for (int i = _records.Count - 1; i >= 0; i--)
-        {
-            if (SettleOutputs(_records[i]))
-                _records[i].Backward(this);
-        }
+        CollectionsMarshal.AsSpan(_nodes)[last].Written = true;
+        PlayBack(0);
 
         // What the loss does not depend on has gradient zero.
-        nodes = CollectionsMarshal.AsSpan(_nodes);
+        Span<Node> nodes = CollectionsMarshal.AsSpan(_nodes);
         for (int i = 0; i < nodes.Length; i++)
         {
             if (nodes[i].Written)
@@ -141,6 +133,7 @@ public sealed unsafe partial class Tape : IDisposable
             throw new ArgumentOutOfRangeException(nameof(rows), $"[{rows}, {columns}] has more than {int.MaxValue} elements.");
         float* data = Arena.Floats(Math.Max(length, 1));
         node = -1;
+        _wanted |= wantsGradient;
         if (!_recording || !wantsGradient)
             return new Tensor(data, null, rows, columns);
         node = AddNode(length);
@@ -218,6 +211,26 @@ public sealed unsafe partial class Tape : IDisposable
         }
     }
 
+    // Begins a backward pass for the nodes from the first on: nothing has been written.
+    private void ForgetGradients(int first)
+    {
+        foreach (ref Node node in CollectionsMarshal.AsSpan(_nodes)[first..])
+        {
+            node.Written = node.Length < 0;
+            node.Pending = null;
+        }
+    }
+
+    // The backward passes of the records from the last to the first.
+    private void PlayBack(int first)
+    {
+        for (int i = _records.Count - 1; i >= first; i--)
+        {
+            if (SettleOutputs(_records[i]))
+                _records[i].Backward(this);
+        }
+    }
+
     // Whether the loss depends on a result of an operation; if so, makes the gradients of all its results complete.
     private bool SettleOutputs(Operation operation)
     {
@@ -264,6 +277,8 @@ public sealed unsafe partial class Tape : IDisposable
         operation.Output = output;
         if (output >= 0)
             _records.Add(operation);
+        else
+            operation.Pool.TakeBack();
     }
 
     private OperationPool<T> Register<T>(OperationPool<T> pool)

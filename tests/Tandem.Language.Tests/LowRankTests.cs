@@ -45,6 +45,21 @@ public sealed class LowRankTests : IDisposable
     }
 
     [Fact]
+    public void Adapters_WithRecomputedActivations_GetTheSameGradientsBitForBit()
+    {
+        using var plain = SmallModels.Random(SmallModels.Qwen);
+        using var adapted = Adapt(plain, ParameterStorage.FrozenBFloat16, Adapters, spread: 0.3f);
+        int[] tokens = SmallModels.Tokens(plain.Configuration, 11);
+        Step(adapted, tokens, out float[] expected);
+        float[][] gradients = [.. adapted.Parameters.All.Select(p => p.Tensor.Gradients.ToArray())];
+        Assert.Contains(gradients, g => g.Any(slope => slope != 0));
+        adapted.RecomputesActivations = true;
+        Step(adapted, tokens, out float[] found);
+        Assert.Equal(expected, found);
+        Assert.Equal(gradients, adapted.Parameters.All.Select(p => p.Tensor.Gradients.ToArray()));
+    }
+
+    [Fact]
     public void AdaptedModel_InBFloat16_KeepsOnlyWhatIsTrainedInSinglePrecision()
     {
         using var plain = SmallModels.Random(SmallModels.Qwen with { ScoreHeads = 0 });

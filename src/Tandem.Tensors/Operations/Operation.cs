@@ -6,6 +6,9 @@ namespace Tandem.Tensors.Operations;
 /// </summary>
 internal abstract class Operation
 {
+    /// <summary>Where the object comes from and goes back to.</summary>
+    public IOperationPool Pool { get; init; } = null!;
+
     /// <summary>The node of the result, or of the first of several; -1 when the result needs no gradient.</summary>
     public int Output { get; set; } = -1;
 
@@ -30,17 +33,23 @@ internal sealed class OperationPool<T> : IOperationPool
     public T Rent()
     {
         if (_used == _all.Count)
-            _all.Add(new T());
+            _all.Add(new T { Pool = this });
         return _all[_used++];
     }
+
+    /// <inheritdoc/>
+    public void TakeBack() => _used--;
 
     /// <inheritdoc/>
     public void Reset() => _used = 0;
 }
 
-/// <summary>A pool that can take all its objects back.</summary>
+/// <summary>A pool that can take its objects back.</summary>
 internal interface IOperationPool
 {
+    /// <summary>Makes the object that was given out last available again.</summary>
+    void TakeBack();
+
     /// <summary>Makes all objects available again.</summary>
     void Reset();
 }
