@@ -1,7 +1,5 @@
 using System.Globalization;
 using System.Text;
-using System.Text.RegularExpressions;
-using Microsoft.VisualBasic.FileIO;
 using Tandem.Language;
 using Tandem.Tensors;
 
@@ -41,7 +39,7 @@ internal sealed record OptionReport(Machine Machine, string Items, OptionRow[] R
 /// Scores the four answers of CosmosQA's questions by their log-probability, against the usual loop in PyTorch: each
 /// answer behind its whole prompt as one padded sequence, logits at every position.
 /// </summary>
-internal static partial class OptionComparison
+internal static class OptionComparison
 {
     /// <summary>A model of about ten million parameters with a vocabulary of words.</summary>
     public static TransformerConfiguration TenMillion => TrainingStep.TenMillion with { VocabularySize = 4096, MaximumPositions = 512 };
@@ -71,7 +69,11 @@ internal static partial class OptionComparison
             TransformerConfiguration configuration = shape with { VocabularySize = vocabulary };
             using var model = new Transformer(configuration);
             model.Initialize(new RandomStream(1));
-            ContinuationQuestion[] questions = [.. Read(itemsFile, vocabulary).Take(count)];
+            ContinuationQuestion[] questions =
+            [
+                .. CosmosQuestion.Read(itemsFile, vocabulary).Take(count)
+                    .Select(question => new ContinuationQuestion(question.Prompt, [.. question.Answers.Select(answer => (ReadOnlyMemory<int>)answer)])),
+            ];
             ContinuationScore[][] scores = [];
             Timing first = Timing.Of(() => scores = ContinuationScorer.Score(model, questions, pool), 3, seconds / 2);
             OptionPeer? peer = pyTorch is null ? null : PyTorchPeer.ScoreOptions(
@@ -93,28 +95,4 @@ internal static partial class OptionComparison
 
         PerformanceReport.Update(repository, new OptionReport(Machine.This(pyTorch), Path.GetFileName(itemsFile), [.. rows]));
     }
-
-    // A word or a punctuation mark is a token; which one does not matter to the time.
-    private static IEnumerable<ContinuationQuestion> Read(string file, int vocabulary)
-    {
-        using var parser = new TextFieldParser(file);
-        parser.SetDelimiters(",");
-        string[] header = parser.ReadFields() ?? throw new InvalidDataException($"{file} is empty.");
-        int context = Column("context"), question = Column("question"), answer = Column("answer0");
-        while (parser.ReadFields() is { } fields)
-        {
-            yield return new ContinuationQuestion(
-                Tokens(fields[context] + " " + fields[question], vocabulary),
-                [.. Enumerable.Range(answer, 4).Select(i => (ReadOnlyMemory<int>)Tokens(fields[i], vocabulary))]);
-        }
-
-        int Column(string name) => Array.IndexOf(header, name) is >= 0 and int at ? at : throw new InvalidDataException($"{file} has no column '{name}'.");
-    }
-
-    private static int[] Tokens(string text, int vocabulary) => [.. Words().Matches(text).Select(word => (int)(Hash(word.Value) % vocabulary))];
-
-    private static uint Hash(string word) => word.Aggregate(2166136261u, (hash, c) => (hash ^ c) * 16777619u);
-
-    [GeneratedRegex(@"\w+|[^\w\s]")]
-    private static partial Regex Words();
 }

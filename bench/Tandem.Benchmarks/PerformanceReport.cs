@@ -14,7 +14,9 @@ internal static class PerformanceReport
     private static readonly (string Name, Type Type)[] s_sections =
     [
         ("Step", typeof(StepReport)),
+        ("FineTune", typeof(FineTuneReport)),
         ("Options", typeof(OptionReport)),
+        ("Generate", typeof(GenerateReport)),
         ("Decode", typeof(DecodeReport)),
         ("Gemm", typeof(GemmReport)),
     ];

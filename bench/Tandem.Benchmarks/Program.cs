@@ -4,10 +4,15 @@ using Tandem.Language;
 using Tandem.Tensors;
 
 const string Usage = """
-    usage: Tandem.Benchmarks step [--seconds S] [--sequences N] [--10m]
-                                                          training step against PyTorch; writes docs/performance.md and .json
+    usage: Tandem.Benchmarks step [--seconds S] [--only M]  training step against PyTorch; writes docs/performance.md and .json;
+                                                          M: some of 0.1M,1M,10M,100M
+           Tandem.Benchmarks finetune <file> [--seconds S] [--only M]
+                                                          fine-tuning on the answers to CosmosQA's questions (its .csv) against
+                                                          PyTorch; adds to docs/performance.md and .json; M: 10M or 100M
            Tandem.Benchmarks options <file> [--seconds S] scoring the answers of CosmosQA's questions (its .csv) against PyTorch;
                                                           adds to docs/performance.md and .json
+           Tandem.Benchmarks generate <file> [--seconds S] [--only M]
+                                                          continuing CosmosQA's contexts against PyTorch; adds likewise
            Tandem.Benchmarks decode [--seconds S]         cached decoding and prompts; adds to docs/performance.md and .json
            Tandem.Benchmarks report                       docs/performance.md again, from the .json
            Tandem.Benchmarks gemm [--milliseconds M]      matrix products at training shapes against OpenBLAS; adds to
@@ -22,9 +27,15 @@ switch (args.FirstOrDefault())
         GemmBenchmark.Run(Repository(), Option("--milliseconds", 100) / 1000.0);
         return 0;
     case "step":
-        return StepComparison.Run(Repository(), Option("--seconds", 10), Option("--sequences", 32), args.Contains("--10m"));
+        return StepComparison.Run(Repository(), Option("--seconds", 10), Wanted);
     case "options" when args.Length > 1:
         OptionComparison.Run(Repository(), args[1], Option("--seconds", 20));
+        return 0;
+    case "finetune" when args.Length > 1:
+        FineTuneComparison.Run(Repository(), args[1], Option("--seconds", 20), Wanted);
+        return 0;
+    case "generate" when args.Length > 1:
+        GenerateComparison.Run(Repository(), args[1], Option("--seconds", 20), Wanted);
         return 0;
     case "decode":
         return DecodeComparison.Run(Repository(), Option("--seconds", 5));
@@ -57,6 +68,9 @@ switch (args.FirstOrDefault())
 }
 
 int Option(string name, int otherwise) => Array.IndexOf(args, name) is > 0 and int at ? Integer(args[at + 1]) : otherwise;
+
+// Whether a model is to be measured: all without --only.
+bool Wanted(string model) => Array.IndexOf(args, "--only") is not (> 0 and int at) || args[at + 1].Split(',').Contains(model);
 
 static int Integer(string text) => int.Parse(text, CultureInfo.InvariantCulture);
 

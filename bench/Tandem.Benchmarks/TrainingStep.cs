@@ -55,6 +55,16 @@ internal sealed class TrainingStep : IDisposable
         MaximumPositions = 256,
     };
 
+    /// <summary>A model of a tenth of the parameters.</summary>
+    public static TransformerConfiguration TenthOfAMillion => OneMillion with
+    {
+        HiddenSize = 48,
+        IntermediateSize = 128,
+        Layers = 3,
+        Heads = 3,
+        KeyValueHeads = 1,
+    };
+
     /// <summary>A model of ten times the parameters.</summary>
     public static TransformerConfiguration TenMillion => OneMillion with
     {

@@ -64,10 +64,20 @@ class Model:
         half = self.size // 2
         return x * self.cos + torch.cat([-x[..., half:], x[..., :half]], dim=-1) * self.sin
 
-    def logits(self, tokens):  # [B, T]
+    def attend(self, _, q, k, v):  # [B, H, T, D], [B, G, T, D], [B, G, T, D]
+        batch, _, length, _ = q.shape
+        share = self.heads // self.groups
+        q = self.turn(q).reshape(batch * self.groups, share * length, self.size)
+        k = self.turn(k).reshape(batch * self.groups, length, self.size)
+        v = v.reshape(batch * self.groups, length, self.size)
+        scores = torch.baddbmm(self.mask, q, k.transpose(1, 2), alpha=1 / math.sqrt(self.size))
+        mixed = torch.bmm(torch.softmax(scores, dim=-1), v)
+        return mixed.view(batch, self.heads, length, self.size)
+
+    def hidden(self, tokens, attend=None):  # [B, T]
+        attend = attend or self.attend
         p = self.parameters
         batch, length = tokens.shape
-        share = self.heads // self.groups
         x = F.embedding(tokens, p["model.embed_tokens.weight"])
         for layer in range(self.config["num_hidden_layers"]):
             w = f"model.layers.{layer}."
@@ -76,32 +86,36 @@ class Model:
             q = F.linear(h, p[a + "q_proj.weight"], p[a + "q_proj.bias"])
             k = F.linear(h, p[a + "k_proj.weight"], p[a + "k_proj.bias"])
             v = F.linear(h, p[a + "v_proj.weight"], p[a + "v_proj.bias"])
-            q = self.turn(q.view(batch, length, self.heads, self.size).transpose(1, 2))
-            k = self.turn(k.view(batch, length, self.groups, self.size).transpose(1, 2))
+            q = q.view(batch, length, self.heads, self.size).transpose(1, 2)
+            k = k.view(batch, length, self.groups, self.size).transpose(1, 2)
             v = v.view(batch, length, self.groups, self.size).transpose(1, 2)
-            q = q.reshape(batch * self.groups, share * length, self.size)
-            k = k.reshape(batch * self.groups, length, self.size)
-            v = v.reshape(batch * self.groups, length, self.size)
-            scores = torch.baddbmm(self.mask, q, k.transpose(1, 2), alpha=1 / math.sqrt(self.size))
-            mixed = torch.bmm(torch.softmax(scores, dim=-1), v)
-            mixed = mixed.view(batch, self.heads, length, self.size).transpose(1, 2).reshape(batch, length, -1)
+            mixed = attend(layer, q, k, v).transpose(1, 2).reshape(batch, length, -1)
             x = x + F.linear(mixed, p[a + "o_proj.weight"])
             h = self.norm(x, p[w + "post_attention_layernorm.weight"])
             gated = F.silu(F.linear(h, p[w + "mlp.gate_proj.weight"])) * F.linear(h, p[w + "mlp.up_proj.weight"])
             x = x + F.linear(gated, p[w + "mlp.down_proj.weight"])
-        x = self.norm(x, p["model.norm.weight"])
-        return F.linear(x, p["lm_head.weight"])
+        return self.norm(x, p["model.norm.weight"])
+
+    def head(self, hidden):
+        return F.linear(hidden, self.parameters["lm_head.weight"])
+
+    def logits(self, tokens):  # [B, T]
+        return self.head(self.hidden(tokens))
+
+
+def adamw(model, options, foreach):
+    matrices = [t for t in model.parameters.values() if t.dim() > 1]
+    vectors = [t for t in model.parameters.values() if t.dim() == 1]
+    return torch.optim.AdamW(
+        [{"params": matrices, "weight_decay": options.weight_decay}, {"params": vectors, "weight_decay": 0.0}],
+        lr=options.learning_rate, betas=(options.beta1, options.beta2), eps=options.epsilon, foreach=foreach)
 
 
 class Step:
     def __init__(self, model, tokens, options, foreach):
         self.model = model
         self.inputs, self.targets = tokens[:, :-1].contiguous(), tokens[:, 1:].reshape(-1)
-        matrices = [t for t in model.parameters.values() if t.dim() > 1]
-        vectors = [t for t in model.parameters.values() if t.dim() == 1]
-        self.optimizer = torch.optim.AdamW(
-            [{"params": matrices, "weight_decay": options.weight_decay}, {"params": vectors, "weight_decay": 0.0}],
-            lr=options.learning_rate, betas=(options.beta1, options.beta2), eps=options.epsilon, foreach=foreach)
+        self.optimizer = adamw(model, options, foreach)
 
     def __call__(self):
         logits = self.model.logits(self.inputs)
@@ -123,18 +137,24 @@ def timed(step, steps, seconds):
     return times[0], times[len(times) // 2]
 
 
-def main():
+def training_arguments():
     parser = argparse.ArgumentParser()
     parser.add_argument("directory")
-    parser.add_argument("--sequences", type=int, required=True)
     parser.add_argument("--threads", type=int, required=True)
-    parser.add_argument("--steps", type=int, default=10)
     parser.add_argument("--seconds", type=float, default=5)
     parser.add_argument("--learning-rate", type=float, required=True)
     parser.add_argument("--weight-decay", type=float, required=True)
     parser.add_argument("--beta1", type=float, required=True)
     parser.add_argument("--beta2", type=float, required=True)
     parser.add_argument("--epsilon", type=float, required=True)
+    return parser
+
+
+def main():
+    parser = training_arguments()
+    parser.add_argument("--sequences", type=int, required=True)
+    parser.add_argument("--steps", type=int, default=10)
+    parser.add_argument("--trial-steps", type=int, default=3)
     options = parser.parse_args()
 
     torch.set_num_threads(options.threads)
@@ -146,9 +166,9 @@ def main():
         for foreach in (True, False):
             torch._C._set_mkldnn_enabled(mkldnn)
             step = Step(Model(options.directory, tokens.shape[1] - 1), tokens, options, foreach)
-            first = [step() for _ in range(3)]
+            first = [step() for _ in range(3 if losses is None else min(3, options.trial_steps))]
             losses = losses or first
-            fastest, _ = timed(step, 3, 0)
+            fastest, _ = timed(step, options.trial_steps, 0)
             if best is None or fastest < best:
                 best, choice = fastest, (mkldnn, foreach, step)
 

@@ -10,14 +10,20 @@ namespace Tandem.Language;
 /// <remarks>Reads the transformer's parameters on every call; after they change, truncate the cache to 0.</remarks>
 public sealed unsafe class CachedDecoder : IDisposable
 {
-    // Longer prompts are taken in blocks, which bounds the memory of the attention scores.
-    private const int BlockRows = 64;
+    // Tokens are taken in blocks, which bounds the memory of a forward pass.
+    private const int BlockRows = 256;
 
     private readonly Transformer _transformer;
     private readonly WorkerPool _pool;
     private readonly Tape _tape;
+    private readonly TokenBatch _batch = new();
+    private readonly Arena _memory;
+    private readonly float* _lastRows; // [sequences, C]: the rows that logits are computed of
+
+    // Of the rows of a block: the cache's sequence and the position in it, and which rows end a sequence.
     private readonly int[] _sequences = new int[BlockRows];
     private readonly int[] _positions = new int[BlockRows];
+    private readonly int[] _ends = new int[BlockRows];
 
     /// <summary>Creates a decoder with an empty cache.</summary>
     /// <param name="transformer">The model; it needs a language head.</param>
@@ -29,6 +35,9 @@ public sealed unsafe class CachedDecoder : IDisposable
         (_transformer, _pool, _tape) = (transformer, pool, new Tape(pool));
         Cache = new KeyValueCache(
             transformer.Configuration, sequences, capacity ?? transformer.Configuration.MaximumPositions);
+        long floats = (long)sequences * transformer.Configuration.HiddenSize;
+        _memory = new Arena(floats * sizeof(float));
+        _lastRows = _memory.Floats(floats);
     }
 
     /// <summary>What has been decoded so far.</summary>
@@ -41,13 +50,9 @@ public sealed unsafe class CachedDecoder : IDisposable
     /// <exception cref="InvalidOperationException">The sequence is full.</exception>
     public Tensor Append(int sequence, ReadOnlySpan<int> tokens)
     {
-        if (tokens.IsEmpty)
-            throw new ArgumentException("At least one token is needed.", nameof(tokens));
-        for (; tokens.Length > BlockRows; tokens = tokens[BlockRows..])
-            Hidden(tokens[..BlockRows], sequence);
-        Tensor hidden = Hidden(tokens, sequence);
-        var last = new Tensor(hidden.Data + ((long)(hidden.Rows - 1) * hidden.Columns), null, 1, hidden.Columns);
-        return _transformer.Logits(_tape, last);
+        _batch.Clear();
+        _batch.Add(tokens);
+        return Append([sequence], _batch);
     }
 
     /// <summary>Appends one token to each of several sequences.</summary>
@@ -60,17 +65,50 @@ public sealed unsafe class CachedDecoder : IDisposable
     /// <exception cref="InvalidOperationException">A sequence is full.</exception>
     public Tensor Append(ReadOnlySpan<int> sequences, ReadOnlySpan<int> tokens)
     {
-        if (sequences.Length != tokens.Length || tokens.IsEmpty || tokens.Length > BlockRows)
-            throw new ArgumentException($"{sequences.Length} sequences with {tokens.Length} tokens; needed: 1 to {BlockRows}, one token each.", nameof(tokens));
-        for (int i = 0; i < sequences.Length; i++)
+        if (sequences.Length != tokens.Length)
+            throw new ArgumentException($"{sequences.Length} sequences with {tokens.Length} tokens; needed: one token each.", nameof(tokens));
+        _batch.Clear();
+        for (int i = 0; i < tokens.Length; i++)
+            _batch.Add(tokens.Slice(i, 1));
+        return Append(sequences, _batch);
+    }
+
+    /// <summary>Appends tokens to several sequences, whole prompts to some and single tokens to others.</summary>
+    /// <param name="sequences">Which of the cache's sequences, all different.</param>
+    /// <param name="tokens">What is appended to each, packed in this order, without branches.</param>
+    /// <returns>
+    /// The logits [sequences.Length, VocabularySize] of the token after each one's last, valid until the next call. They do
+    /// not depend on which sequences are appended to together.
+    /// </returns>
+    /// <exception cref="ArgumentException">Not one packed sequence for each, or none, or branches.</exception>
+    /// <exception cref="InvalidOperationException">A sequence is full. No sequence has changed.</exception>
+    public Tensor Append(ReadOnlySpan<int> sequences, TokenBatch tokens)
+    {
+        ArgumentNullException.ThrowIfNull(tokens);
+        Require(sequences, tokens);
+        int sequence = 0;
+        for (int start = 0; start < tokens.Count; start += BlockRows)
         {
-            if (sequences[..i].Contains(sequences[i]))
-                throw new ArgumentException($"Sequence {sequences[i]} is given twice.", nameof(sequences));
-            _sequences[i] = sequences[i];
-            _positions[i] = Cache.Extend(sequences[i]);
+            int rows = Math.Min(BlockRows, tokens.Count - start), first = sequence, ends = 0;
+            for (int row = 0; row < rows; row++)
+            {
+                _sequences[row] = sequences[sequence];
+                _positions[row] = Cache.Length(sequences[sequence]) + tokens.Positions[start + row];
+                if (start + row + 1 == tokens.Offsets[sequence + 1])
+                {
+                    _ends[ends++] = row;
+                    sequence++;
+                }
+            }
+
+            Tensor last = Hidden(tokens.Tokens.Slice(start, rows), _ends.AsSpan(0, ends)); // [ends, C]
+            if (ends > 0)
+                last.Values.CopyTo(new Span<float>(_lastRows + ((long)first * last.Columns), last.Length));
         }
 
-        return _transformer.Logits(_tape, Hidden(tokens));
+        for (int i = 0; i < sequences.Length; i++)
+            Cache.Extend(sequences[i], tokens.Offsets[i + 1] - tokens.Offsets[i]);
+        return _transformer.Logits(_tape, new Tensor(_lastRows, null, sequences.Length, _transformer.Configuration.HiddenSize));
     }
 
     /// <summary>Frees the cache and the working memory.</summary>
@@ -78,21 +116,28 @@ public sealed unsafe class CachedDecoder : IDisposable
     {
         Cache.Dispose();
         _tape.Dispose();
+        _memory.Dispose();
     }
 
-    private Tensor Hidden(ReadOnlySpan<int> tokens, int sequence)
+    private void Require(ReadOnlySpan<int> sequences, TokenBatch tokens)
     {
-        for (int i = 0; i < tokens.Length; i++)
+        if (sequences.IsEmpty || sequences.Length != tokens.Sequences)
+            throw new ArgumentException($"{sequences.Length} sequences with tokens for {tokens.Sequences}; needed: one or more, with tokens for each.", nameof(tokens));
+        if (!tokens.Hidden.IsEmpty)
+            throw new ArgumentException("A cached sequence has no branches.", nameof(tokens));
+        for (int i = 0; i < sequences.Length; i++)
         {
-            _sequences[i] = sequence;
-            _positions[i] = Cache.Extend(sequence);
+            if (sequences[..i].Contains(sequences[i]))
+                throw new ArgumentException($"Sequence {sequences[i]} is given twice.", nameof(sequences));
+            Cache.RequireRoom(sequences[i], tokens.Offsets[i + 1] - tokens.Offsets[i]);
         }
-
-        return Hidden(tokens);
     }
 
-    /// <summary>The forward pass for the rows of <see cref="_sequences"/> and <see cref="_positions"/>.</summary>
-    private Tensor Hidden(ReadOnlySpan<int> tokens)
+    /// <summary>
+    /// The forward pass for the rows of <see cref="_sequences"/> and <see cref="_positions"/>; the final hidden states of some
+    /// of them, in ascending order. Of the others the last layer computes nothing but keys and values.
+    /// </summary>
+    private Tensor Hidden(ReadOnlySpan<int> tokens, ReadOnlySpan<int> wanted)
     {
         var configuration = _transformer.Configuration;
         float epsilon = configuration.RmsNormEpsilon;
@@ -105,23 +150,40 @@ public sealed unsafe class CachedDecoder : IDisposable
             (Tensor q, Tensor k, Tensor v) = layer.Project(_tape, x, epsilon);                              // [N, H·D], [N, G·D], [N, G·D]
             _transformer.Rotation.Turn(q, positions);
             _transformer.Rotation.Turn(k, positions);
-            Tensor mixed = Attention(i, q, k, v);                                                           // [N, H·D]
+            Store(i, k, v);
+            if (i == configuration.Layers - 1 && wanted.Length < tokens.Length)
+            {
+                if (wanted.IsEmpty)
+                    return default;
+                (x, q) = (_tape.GatherRows(x, wanted), _tape.GatherRows(q, wanted));                        // [R, C], [R, H·D]
+                for (int row = 0; row < wanted.Length; row++)
+                    (_sequences[row], _positions[row]) = (_sequences[wanted[row]], _positions[wanted[row]]);
+            }
+
+            Tensor mixed = Attention(i, q);                                                                 // [N, H·D]
             x = layer.AddOutput(_tape, x, mixed);                                                           // [N, C]
             x = layer.FeedForward(_tape, x, epsilon);                                                       // [N, C]
         }
 
-        return _tape.RmsNorm(x, _transformer.FinalNorm, epsilon);                                           // [N, C]
+        return _tape.RmsNorm(x, _transformer.FinalNorm, epsilon);                                           // [R, C]
     }
 
-    private Tensor Attention(int layer, Tensor q, Tensor k, Tensor v)
+    private void Store(int layer, Tensor k, Tensor v)
+    {
+        for (int row = 0; row < k.Rows; row++)
+        {
+            Cache.Store(
+                layer, _sequences[row], _positions[row], k.Data + ((long)row * k.Columns), v.Data + ((long)row * v.Columns));
+        }
+    }
+
+    private Tensor Attention(int layer, Tensor q)
     {
         float** keys = stackalloc float*[q.Rows];
         float** values = stackalloc float*[q.Rows];
         int* visible = stackalloc int[q.Rows];
         for (int row = 0; row < q.Rows; row++)
         {
-            Cache.Store(
-                layer, _sequences[row], _positions[row], k.Data + ((long)row * k.Columns), v.Data + ((long)row * v.Columns));
             keys[row] = Cache.Keys(layer, _sequences[row]);
             values[row] = Cache.Values(layer, _sequences[row]);
             visible[row] = _positions[row] + 1;

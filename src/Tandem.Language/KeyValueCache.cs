@@ -67,9 +67,17 @@ public sealed unsafe class KeyValueCache : IDisposable
         GC.SuppressFinalize(this);
     }
 
-    internal int Extend(int sequence) => _lengths[sequence] < Capacity
-        ? _lengths[sequence]++
-        : throw new InvalidOperationException($"Sequence {sequence} is full: the cache holds {Capacity} tokens.");
+    /// <exception cref="InvalidOperationException">So many more tokens do not fit.</exception>
+    internal void RequireRoom(int sequence, int tokens)
+    {
+        if (tokens > Capacity - _lengths[sequence])
+        {
+            throw new InvalidOperationException(
+                $"Sequence {sequence} is full: the cache holds {Capacity} tokens, not {_lengths[sequence]} + {tokens}.");
+        }
+    }
+
+    internal void Extend(int sequence, int tokens) => _lengths[sequence] += tokens;
 
     /// <summary>The capacity in memory, a multiple of 16.</summary>
     internal int RowCapacity { get; }

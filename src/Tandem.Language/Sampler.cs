@@ -1,3 +1,5 @@
+using System.Numerics;
+using System.Runtime.Intrinsics;
 using Tandem.Tensors;
 
 namespace Tandem.Language;
@@ -92,20 +94,26 @@ public sealed class Sampler
         return (int)(uint)_order[0];
     }
 
-    private static int Likeliest(ReadOnlySpan<float> logits)
+    private static unsafe int Likeliest(ReadOnlySpan<float> logits)
     {
-        int best = 0;
-        bool finite = true;
-        for (int i = 0; i < logits.Length; i++)
+        fixed (float* values = logits)
         {
-            finite &= logits[i] <= float.MaxValue; // -∞ rules a token out; NaN fails too
-            if (logits[i] > logits[best])
-                best = i;
-        }
+            float largest = VectorMath.Max(values, logits.Length);
+            if (!float.IsFinite(largest)) // -∞ rules a token out; NaN and ∞ are passed on by the maximum
+                throw new UserFaultException("The model's logits are not finite numbers.", "Use an earlier checkpoint: this one has diverged.");
+            Vector256<float> wanted = Vector256.Create(largest);
+            int i = 0;
+            for (; i + 8 <= logits.Length; i += 8)
+            {
+                uint equal = Vector256.Equals(Vector256.Load(values + i), wanted).ExtractMostSignificantBits();
+                if (equal != 0)
+                    return i + BitOperations.TrailingZeroCount(equal);
+            }
 
-        if (!finite || float.IsNegativeInfinity(logits[best]))
-            throw new UserFaultException("The model's logits are not finite numbers.", "Use an earlier checkpoint: this one has diverged.");
-        return best;
+            while (values[i] != largest)
+                i++;
+            return i;
+        }
     }
 
     /// <summary>A key whose ascending order is that of descending logits, equals in the order of their index.</summary>

@@ -32,6 +32,38 @@ public sealed class GenerationTests(ITestOutputHelper output) : IDisposable
         Assert.Equal(43, decoder.Cache.Length(0));
     }
 
+    [Theory]
+    [MemberData(nameof(SmallModels.KindNumbers), MemberType = typeof(SmallModels))]
+    public void CachedDecoder_PromptsAndTokensPacked_GivesTheBitsOfTheFullForwardPass(int kind)
+    {
+        using var transformer = SmallModels.Random(SmallModels.Kinds[kind]);
+        using var decoder = new CachedDecoder(transformer, _pool, sequences: 5);
+        int[] lengths = [140, 1, 118, 30];
+        int[][] tokens = [.. lengths.Select((n, i) => SmallModels.Tokens(transformer.Configuration, n + 2, (ulong)i))];
+        float[][][] full = [.. tokens.Select(t => FullLogits(transformer, t))];
+        int[] sequences = [4, 0, 3, 1];
+
+        // More than a forward pass takes at once: the third prompt is cut.
+        var batch = new TokenBatch();
+        for (int i = 0; i < 4; i++)
+            batch.Add(tokens[i].AsSpan(0, lengths[i]));
+        Tensor logits = decoder.Append(sequences, batch);
+        for (int i = 0; i < 4; i++)
+            Assert.Equal(full[i][lengths[i] - 1], logits.Row(i).ToArray());
+
+        // One token, two tokens and a prompt anew together.
+        batch.Clear();
+        decoder.Cache.Truncate(3, 0);
+        batch.Add(tokens[0].AsSpan(140, 1));
+        batch.Add(tokens[2].AsSpan(0, 50));
+        batch.Add(tokens[3].AsSpan(30, 2));
+        logits = decoder.Append([4, 3, 1], batch);
+        Assert.Equal(full[0][140], logits.Row(0).ToArray());
+        Assert.Equal(full[2][49], logits.Row(1).ToArray());
+        Assert.Equal(full[3][31], logits.Row(2).ToArray());
+        Assert.Equal([1, 32, 0, 50, 141], Enumerable.Range(0, 5).Select(decoder.Cache.Length));
+    }
+
     [Fact]
     public void CachedDecoder_SteadyState_AllocatesNothing()
     {
@@ -67,6 +99,24 @@ public sealed class GenerationTests(ITestOutputHelper output) : IDisposable
         Assert.Throws<ArgumentException>(() => decoder.Append(1, []));
         Assert.Throws<ArgumentException>(() => decoder.Append([1, 1], [1, 2]));
         Assert.Throws<ArgumentException>(() => decoder.Append([1], [1, 2]));
+        Assert.Throws<ArgumentException>(() => decoder.Append([], new TokenBatch()));
+        var branches = new TokenBatch();
+        branches.AddBranches([1], [new[] { 2 }, new[] { 3 }]);
+        Assert.Throws<ArgumentException>(() => decoder.Append([1], branches));
+    }
+
+    [Fact]
+    public void CachedDecoder_OneSequenceFull_ChangesNone()
+    {
+        using var transformer = SmallModels.Random(SmallModels.Qwen);
+        using var decoder = new CachedDecoder(transformer, _pool, sequences: 2, capacity: 3);
+        decoder.Append(1, [1, 2]);
+        var batch = new TokenBatch();
+        batch.Add([1, 2]);
+        batch.Add([3, 4]);
+        Assert.Throws<InvalidOperationException>(() => decoder.Append([0, 1], batch));
+        Assert.Equal(0, decoder.Cache.Length(0));
+        Assert.Equal(2, decoder.Cache.Length(1));
     }
 
     [Fact]
@@ -90,6 +140,44 @@ public sealed class GenerationTests(ITestOutputHelper output) : IDisposable
             Assert.True(tokens.Length == 25 || stops.Contains(tokens[^1]));
         });
         Assert.NotEqual(actual, three.GenerateEach(prompts, 25, sampler, new RandomStream(10), stops));
+    }
+
+    [Fact]
+    public void Generate_LimitsOfTheirOwn_GivesEachTheBeginningOfItsContinuation()
+    {
+        using var transformer = SmallModels.Random(SmallModels.Qwen);
+        int[][] prompts = [.. Enumerable.Range(1, 6).Select(n => SmallModels.Tokens(transformer.Configuration, n, (ulong)n))];
+        int[] limits = [3, 0, 12, 1, 7, 100];
+        var sampler = new Sampler(1.0);
+        using var generator = new Generator(transformer, _pool, slots: 2, capacity: 18);
+
+        int[][] whole = generator.GenerateEach(prompts, 100, sampler, new RandomStream(4));
+        int[][] limited = generator.GenerateEach(prompts, limits, sampler, new RandomStream(4));
+
+        Assert.Equal([3, 0, 12, 1, 7, 13], limited.Select(tokens => tokens.Length));
+        Assert.Equal(whole.Zip(limits, (tokens, limit) => tokens.Take(limit)), limited);
+        Assert.Throws<ArgumentException>(() => generator.GenerateEach(prompts, [1, 2], sampler, new RandomStream(4)));
+        Assert.Throws<ArgumentOutOfRangeException>(() => generator.GenerateEach([[1]], [-1], sampler, new RandomStream(4)));
+    }
+
+    [Fact]
+    public void Generate_MoreTokens_AllocatesNothingButTheTokens()
+    {
+        using var transformer = SmallModels.Random(SmallModels.Qwen);
+        int[][] prompts = [.. Enumerable.Range(1, 5).Select(n => SmallModels.Tokens(transformer.Configuration, n, (ulong)n))];
+        using var generator = new Generator(transformer, _pool, slots: 2);
+        var sampler = new Sampler(0.8, 5, 0.9);
+        Allocated(40);
+
+        Assert.Equal(prompts.Length * 20 * sizeof(int), Allocated(40) - Allocated(20));
+
+        long Allocated(int tokens)
+        {
+            var random = new RandomStream(1);
+            long before = GC.GetAllocatedBytesForCurrentThread();
+            generator.GenerateEach(prompts, tokens, sampler, random);
+            return GC.GetAllocatedBytesForCurrentThread() - before;
+        }
     }
 
     [Fact]
