@@ -18,6 +18,7 @@ internal static class PerformanceReport
         ("Options", typeof(OptionReport)),
         ("Generate", typeof(GenerateReport)),
         ("Decode", typeof(DecodeReport)),
+        ("Adapters", typeof(AdapterReport)),
         ("Gemm", typeof(GemmReport)),
     ];
 

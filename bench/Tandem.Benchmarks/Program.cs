@@ -13,6 +13,8 @@ const string Usage = """
                                                           adds to docs/performance.md and .json
            Tandem.Benchmarks generate <file> [--seconds S] [--only M]
                                                           continuing CosmosQA's contexts against PyTorch; adds likewise
+           Tandem.Benchmarks adapters <file> [--seconds S]
+                                                          low-rank adapters over a model of Qwen2.5-0.5B's shape; adds likewise
            Tandem.Benchmarks decode [--seconds S]         cached decoding and prompts; adds to docs/performance.md and .json
            Tandem.Benchmarks report                       docs/performance.md again, from the .json
            Tandem.Benchmarks gemm [--milliseconds M]      matrix products at training shapes against OpenBLAS; adds to
@@ -36,6 +38,9 @@ switch (args.FirstOrDefault())
         return 0;
     case "generate" when args.Length > 1:
         GenerateComparison.Run(Repository(), args[1], Option("--seconds", 20), Wanted);
+        return 0;
+    case "adapters" when args.Length > 1:
+        AdapterBenchmark.Run(Repository(), args[1], Option("--seconds", 20));
         return 0;
     case "decode":
         return DecodeComparison.Run(Repository(), Option("--seconds", 5));
