@@ -95,7 +95,7 @@ internal sealed class TrainingStep : IDisposable
     {
         _tape.Begin(recording: true);
         Tensor hidden = _model.Hidden(_tape, _batch);
-        Tensor loss = _tape.TokenCrossEntropy(_model.Logits(_tape, hidden), _targets, default, _targets.Length);
+        Tensor loss = _model.TokenLoss(_tape, hidden, _targets, default, _targets.Length);
         _model.Parameters.ZeroGradients();
         _tape.Backward(loss);
         _optimizer.Step(1.0);

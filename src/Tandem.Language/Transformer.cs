@@ -8,6 +8,9 @@ namespace Tandem.Language;
 /// </summary>
 public sealed class Transformer : IDisposable
 {
+    // Logits that are kept: 64 MiB. To compute them again takes longer than to read them.
+    private const long LargestLogits = 1 << 24;
+
     private readonly Parameter _embedding;
     private readonly Parameter _finalNorm;
     private readonly Parameter? _languageHead;
@@ -180,6 +183,23 @@ public sealed class Transformer : IDisposable
     /// <param name="hidden">Rows of <see cref="Hidden"/>: only those that a loss or a choice needs, gathered before.</param>
     /// <exception cref="InvalidOperationException">There is no language head.</exception>
     public Tensor Logits(Tape tape, Tensor hidden) => tape.Linear(hidden, LanguageHead);
+
+    /// <summary>
+    /// The weighted cross-entropy of the next tokens in nats, Σ weights[i]·(-log p(targets[i])) / normalizer: the loss of
+    /// <see cref="Logits"/>, bit for bit. Where these would take more than 64 MiB they are never whole in memory, but computed
+    /// a second time in the backward pass (<see cref="Tape.LinearCrossEntropy"/>).
+    /// </summary>
+    /// <param name="tape">What records the forward pass.</param>
+    /// <param name="hidden">Rows of <see cref="Hidden"/>: only those that have a loss, gathered before.</param>
+    /// <param name="targets">The token after each row; <see cref="Tape.IgnoredTarget"/> leaves a row out.</param>
+    /// <param name="weights">The weight of each row; 0 leaves it out. Empty for a weight of 1 everywhere.</param>
+    /// <param name="normalizer">What the sum is divided by, such as the sum of the weights.</param>
+    /// <returns>[1, 1].</returns>
+    /// <exception cref="InvalidOperationException">There is no language head.</exception>
+    public Tensor TokenLoss(Tape tape, Tensor hidden, ReadOnlySpan<int> targets, ReadOnlySpan<float> weights, float normalizer) =>
+        (long)hidden.Rows * Configuration.VocabularySize > LargestLogits
+            ? tape.LinearCrossEntropy(hidden, LanguageHead, targets, weights, normalizer)
+            : tape.TokenCrossEntropy(Logits(tape, hidden), targets, weights, normalizer);
 
     /// <summary>The scores, [rows, ScoreHeads].</summary>
     /// <param name="tape">What records the forward pass.</param>

@@ -9,6 +9,7 @@ public sealed unsafe partial class Tape
     public const int IgnoredTarget = -100;
 
     private readonly OperationPool<TokenCrossEntropyOperation> _tokenCrossEntropy;
+    private readonly OperationPool<LinearCrossEntropyOperation> _linearCrossEntropy;
     private readonly OperationPool<SoftCrossEntropyOperation> _softCrossEntropy;
     private readonly OperationPool<BinaryCrossEntropyOperation> _binaryCrossEntropy;
 
@@ -25,18 +26,35 @@ public sealed unsafe partial class Tape
     {
         RequireLength(targets.Length, logits.Rows, nameof(targets));
         RequireWeights(weights, logits.Rows);
-        for (int i = 0; i < targets.Length; i++)
-        {
-            if (targets[i] != IgnoredTarget && (uint)targets[i] >= (uint)logits.Columns)
-            {
-                throw new ArgumentOutOfRangeException(
-                    nameof(targets), $"targets[{i}] = {targets[i]} is neither {IgnoredTarget} nor in [0, {logits.Columns}).");
-            }
-        }
-
+        RequireTargets(targets, logits.Columns);
         Tensor result = Result(1, 1, logits.Gradient != null, out int node);
         TokenCrossEntropyOperation operation = _tokenCrossEntropy.Rent();
         operation.Forward(this, logits, Copy(targets), CopyWeights(weights, logits.Rows), normalizer, result);
+        Record(operation, node);
+        return result;
+    }
+
+    /// <summary>
+    /// <see cref="TokenCrossEntropy"/> of <see cref="Linear"/> without its logits [N, V], of which only a block exists at a
+    /// time (as in Cut Cross-Entropy, arXiv 2411.09009). The backward pass computes them again, which is one product more. Of
+    /// finite values, loss and gradients have the bits of the two operations.
+    /// </summary>
+    /// <param name="x">[N, C], such as the hidden states before a language head.</param>
+    /// <param name="weight">[V, C].</param>
+    /// <param name="targets">N columns of the logits; <see cref="IgnoredTarget"/> leaves a row out.</param>
+    /// <param name="weights">N weights; 0 leaves a row out. Empty for a weight of 1 everywhere.</param>
+    /// <param name="normalizer">What the sum is divided by, such as the sum of the weights.</param>
+    /// <returns>[1, 1].</returns>
+    public Tensor LinearCrossEntropy(
+        Tensor x, Parameter weight, ReadOnlySpan<int> targets, ReadOnlySpan<float> weights, float normalizer)
+    {
+        RequireWeight(weight, x);
+        RequireLength(targets.Length, x.Rows, nameof(targets));
+        RequireWeights(weights, x.Rows);
+        RequireTargets(targets, weight.Tensor.Rows);
+        Tensor result = Result(1, 1, x.Gradient != null || weight.IsTrainable, out int node);
+        LinearCrossEntropyOperation operation = _linearCrossEntropy.Rent();
+        operation.Forward(this, x, weight, Copy(targets), CopyWeights(weights, x.Rows), normalizer, result);
         Record(operation, node);
         return result;
     }
@@ -93,16 +111,21 @@ public sealed unsafe partial class Tape
     {
         RequireLength(logProbabilities.Length, logits.Rows, nameof(logProbabilities));
         RequireLength(targets.Length, logits.Rows, nameof(targets));
+        RequireTargets(targets, logits.Columns);
         fixed (float* destination = logProbabilities)
         fixed (int* columns = targets)
-        {
-            for (int i = 0; i < targets.Length; i++)
-            {
-                if (columns[i] != IgnoredTarget && (uint)columns[i] >= (uint)logits.Columns)
-                    throw new ArgumentOutOfRangeException(nameof(targets), $"targets[{i}] = {columns[i]} is outside [0, {logits.Columns}).");
-            }
-
             RowSoftmax.LogProbabilities(logits, columns, destination, Pool);
+    }
+
+    private static void RequireTargets(ReadOnlySpan<int> targets, int columns)
+    {
+        for (int i = 0; i < targets.Length; i++)
+        {
+            if (targets[i] != IgnoredTarget && (uint)targets[i] >= (uint)columns)
+            {
+                throw new ArgumentOutOfRangeException(
+                    nameof(targets), $"targets[{i}] = {targets[i]} is neither {IgnoredTarget} nor in [0, {columns}).");
+            }
         }
     }
 

@@ -40,6 +40,7 @@ public sealed unsafe partial class Tape : IDisposable
         _column = Register(new OperationPool<ColumnOperation>());
         _recomputed = Register(new OperationPool<RecomputedOperation>());
         _tokenCrossEntropy = Register(new OperationPool<TokenCrossEntropyOperation>());
+        _linearCrossEntropy = Register(new OperationPool<LinearCrossEntropyOperation>());
         _softCrossEntropy = Register(new OperationPool<SoftCrossEntropyOperation>());
         _binaryCrossEntropy = Register(new OperationPool<BinaryCrossEntropyOperation>());
     }
@@ -114,6 +115,9 @@ public sealed unsafe partial class Tape : IDisposable
         Arena.Dispose();
         _scratch.Dispose();
     }
+
+    /// <summary>The bytes held for <see cref="Scratch"/>.</summary>
+    internal long ScratchCapacity => _scratch.Capacity;
 
     /// <summary>
     /// Memory for one pass of one operation, the same for all of them so that it stays in the caches; not cleared, valid

@@ -155,6 +155,35 @@ public sealed class TransformerTests : IDisposable
         }
     }
 
+    [Theory]
+    [InlineData(20, true)]
+    [InlineData(40_000, true)] // 69 MiB of logits
+    [InlineData(40_000, false)]
+    public void TokenLoss_OfFewOrManyLogits_HasTheBitsOfTheLossOfLogits(int vocabulary, bool tied)
+    {
+        const int Sequences = 3, Length = 150, Rows = Sequences * Length;
+        using var transformer = SmallModels.Random(SmallModels.Qwen with { VocabularySize = vocabulary, TieWordEmbeddings = tied, HiddenSize = 8, HeadSize = 2 });
+        var batch = new TokenBatch();
+        for (int i = 0; i < Sequences; i++)
+            batch.Add(SmallModels.Tokens(transformer.Configuration, Length, (ulong)i));
+        int[] targets = [.. SmallModels.Tokens(transformer.Configuration, Rows, 9).Select((t, i) => i % 10 == 0 ? Tape.IgnoredTarget : t)];
+        (float[][] expected, long whole) = Step((tape, hidden) => tape.TokenCrossEntropy(transformer.Logits(tape, hidden), targets, [], Rows));
+        (float[][] found, long least) = Step((tape, hidden) => transformer.TokenLoss(tape, hidden, targets, [], Rows));
+        Assert.Equal(expected, found);
+        if (vocabulary > 20)
+            Assert.InRange(least, 1, whole / 8);
+
+        (float[][] LossAndGradients, long Bytes) Step(Func<Tape, Tensor, Tensor> loss)
+        {
+            using var tape = new Tape(_pool);
+            tape.Begin(recording: true);
+            transformer.Parameters.ZeroGradients();
+            Tensor result = loss(tape, transformer.Hidden(tape, batch));
+            tape.Backward(result);
+            return ([result.Values.ToArray(), .. transformer.Parameters.All.Select(p => p.Tensor.Gradients.ToArray())], tape.Arena.Capacity);
+        }
+    }
+
     [Fact]
     public void Initialize_AnyWidth_StartsNearUniformWithSilentScores()
     {

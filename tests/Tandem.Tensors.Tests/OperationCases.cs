@@ -252,6 +252,10 @@ internal static class OperationCases
             yield return new($"TokenCrossEntropy {shape}", [(rows, columns)], [],
                 (tape, x, _) => tape.TokenCrossEntropy(x[0], targets, weights, 2.5f),
                 v => OperationReferences.TokenCrossEntropy(v[0], columns, targets, weights, 2.5));
+            yield return new($"LinearCrossEntropy {shape}", [(rows, 5)], [(columns, 5)],
+                (tape, x, p) => tape.LinearCrossEntropy(x[0], p[0], targets, weights, 2.5f),
+                v => OperationReferences.TokenCrossEntropy(
+                    OperationReferences.Linear(v[0], v[1], null, 5, columns), columns, targets, weights, 2.5));
             yield return new($"SoftCrossEntropy {shape}", [(rows, columns)], [],
                 (tape, x, _) => tape.SoftCrossEntropy(x[0], soft, weights, 2.5f),
                 v => OperationReferences.SoftCrossEntropy(v[0], columns, soft, weights, 2.5));
