@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Tandem.Benchmarks.Kernels;
 
 namespace Tandem.Benchmarks;
 
@@ -20,6 +21,7 @@ internal static class PerformanceReport
         ("Decode", typeof(DecodeReport)),
         ("Adapters", typeof(AdapterReport)),
         ("Gemm", typeof(GemmReport)),
+        ("Kernels", typeof(KernelReport)),
     ];
 
     /// <summary>Replaces a section, if one is given, and writes both files.</summary>

@@ -1,5 +1,6 @@
 using System.Globalization;
 using Tandem.Benchmarks;
+using Tandem.Benchmarks.Kernels;
 using Tandem.Language;
 using Tandem.Tensors;
 
@@ -18,6 +19,8 @@ const string Usage = """
            Tandem.Benchmarks decode [--seconds S]         cached decoding and prompts; adds to docs/performance.md and .json
            Tandem.Benchmarks report                       docs/performance.md again, from the .json
            Tandem.Benchmarks gemm [--milliseconds M]      matrix products at training shapes against OpenBLAS; adds to
+                                                          docs/performance.md and .json
+           Tandem.Benchmarks kernels [--milliseconds M]   single kernels beside the machine's limits; adds to
                                                           docs/performance.md and .json
            Tandem.Benchmarks profile <threads> [seconds] [width layers heads]
                                                           training steps only, of the 1M model or another, for a profiler
@@ -44,6 +47,9 @@ switch (args.FirstOrDefault())
         return 0;
     case "decode":
         return DecodeComparison.Run(Repository(), Option("--seconds", 5));
+    case "kernels":
+        KernelComparison.Run(Repository(), Option("--milliseconds", 100));
+        return 0;
     case "report":
         PerformanceReport.Update(Repository(), null);
         return 0;
