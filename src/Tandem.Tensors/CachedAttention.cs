@@ -73,32 +73,18 @@ public static unsafe class CachedAttention
         float* query = stackalloc float[d];
         for (int i = 0; i < d; i++)
             query[i] = q[i] * work.Scale;
-        for (int j = 0; j < width; j += 16)
-        {
-            Vector256<float> first = Vector256<float>.Zero, second = Vector256<float>.Zero;
-            float* column = keys + j;
-            for (int i = 0; i < d; i++, column += work.Capacity)
-            {
-                Vector256<float> element = Vector256.Create(query[i]);
-                first = Vector256.FusedMultiplyAdd(element, Vector256.Load(column), first);
-                second = Vector256.FusedMultiplyAdd(element, Vector256.Load(column + 8), second);
-            }
-
-            Vector256.Store(first, scores + j);
-            Vector256.Store(second, scores + j + 8);
-        }
+        int key = 0;
+        for (; key + 64 <= width; key += 64)
+            Scores64(query, keys + key, work.Capacity, d, scores + key);
+        for (; key < width; key += 16)
+            Scores16(query, keys + key, work.Capacity, d, scores + key);
 
         float inverse = 1f / VectorMath.ExpAndSum(scores, visible, VectorMath.Max(scores, visible), scores);
         int c = 0;
+        for (; c + 32 <= d; c += 32)
+            Mix32(scores, values + c, visible, d, inverse, result + c);
         for (; c + 8 <= d; c += 8)
-        {
-            Vector256<float> sum = Vector256<float>.Zero;
-            float* value = values + c;
-            for (int j = 0; j < visible; j++, value += d)
-                sum = Vector256.FusedMultiplyAdd(Vector256.Create(scores[j]), Vector256.Load(value), sum);
-            Vector256.Store(sum * Vector256.Create(inverse), result + c);
-        }
-
+            Mix8(scores, values + c, visible, d, inverse, result + c);
         for (; c < d; c++)
         {
             float sum = 0f;
@@ -106,6 +92,79 @@ public static unsafe class CachedAttention
                 sum = MathF.FusedMultiplyAdd(scores[j], values[((long)j * d) + c], sum);
             result[c] = sum * inverse;
         }
+    }
+
+    // The scores of 64 keys: eight sums side by side, since one waits for its last addition.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Scores64(float* query, float* keys, nint capacity, int d, float* scores)
+    {
+        Vector256<float> s0 = default, s1 = default, s2 = default, s3 = default, s4 = default, s5 = default, s6 = default, s7 = default;
+        for (int i = 0; i < d; i++, keys += capacity)
+        {
+            Vector256<float> element = Vector256.Create(query[i]);
+            s0 = Vector256.FusedMultiplyAdd(element, Vector256.Load(keys), s0);
+            s1 = Vector256.FusedMultiplyAdd(element, Vector256.Load(keys + 8), s1);
+            s2 = Vector256.FusedMultiplyAdd(element, Vector256.Load(keys + 16), s2);
+            s3 = Vector256.FusedMultiplyAdd(element, Vector256.Load(keys + 24), s3);
+            s4 = Vector256.FusedMultiplyAdd(element, Vector256.Load(keys + 32), s4);
+            s5 = Vector256.FusedMultiplyAdd(element, Vector256.Load(keys + 40), s5);
+            s6 = Vector256.FusedMultiplyAdd(element, Vector256.Load(keys + 48), s6);
+            s7 = Vector256.FusedMultiplyAdd(element, Vector256.Load(keys + 56), s7);
+        }
+
+        s0.Store(scores);
+        s1.Store(scores + 8);
+        s2.Store(scores + 16);
+        s3.Store(scores + 24);
+        s4.Store(scores + 32);
+        s5.Store(scores + 40);
+        s6.Store(scores + 48);
+        s7.Store(scores + 56);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Scores16(float* query, float* keys, nint capacity, int d, float* scores)
+    {
+        Vector256<float> s0 = default, s1 = default;
+        for (int i = 0; i < d; i++, keys += capacity)
+        {
+            Vector256<float> element = Vector256.Create(query[i]);
+            s0 = Vector256.FusedMultiplyAdd(element, Vector256.Load(keys), s0);
+            s1 = Vector256.FusedMultiplyAdd(element, Vector256.Load(keys + 8), s1);
+        }
+
+        s0.Store(scores);
+        s1.Store(scores + 8);
+    }
+
+    // 32 columns of the result.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Mix32(float* weights, float* values, int visible, nint d, float scale, float* result)
+    {
+        Vector256<float> s0 = default, s1 = default, s2 = default, s3 = default;
+        for (int j = 0; j < visible; j++, values += d)
+        {
+            Vector256<float> weight = Vector256.Create(weights[j]);
+            s0 = Vector256.FusedMultiplyAdd(weight, Vector256.Load(values), s0);
+            s1 = Vector256.FusedMultiplyAdd(weight, Vector256.Load(values + 8), s1);
+            s2 = Vector256.FusedMultiplyAdd(weight, Vector256.Load(values + 16), s2);
+            s3 = Vector256.FusedMultiplyAdd(weight, Vector256.Load(values + 24), s3);
+        }
+
+        Vector256<float> factor = Vector256.Create(scale);
+        (s0 * factor).Store(result);
+        (s1 * factor).Store(result + 8);
+        (s2 * factor).Store(result + 16);
+        (s3 * factor).Store(result + 24);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Mix8(float* weights, float* values, int visible, nint d, float scale, float* result)
+    {
+        Vector256<float> sum = default;
+        for (int j = 0; j < visible; j++, values += d)
+            sum = Vector256.FusedMultiplyAdd(Vector256.Create(weights[j]), Vector256.Load(values), sum);
+        (sum * Vector256.Create(scale)).Store(result);
     }
 
     private struct Work
