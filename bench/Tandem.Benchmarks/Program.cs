@@ -6,12 +6,13 @@ using Tandem.Tensors;
 const string Usage = """
     usage: Tandem.Benchmarks step [--seconds S] [--only M]  training step against PyTorch; writes docs/performance.md and .json;
                                                           M: some of 0.1M,1M,10M,100M
-           Tandem.Benchmarks finetune <file> [--seconds S] [--only M]
+           Tandem.Benchmarks finetune <file> [--seconds S] [--only M] [--most N]
                                                           fine-tuning on the answers to CosmosQA's questions (its .csv) against
-                                                          PyTorch; adds to docs/performance.md and .json; M: 10M or 100M
+                                                          PyTorch; adds to docs/performance.md and .json; M: 10M or 100M;
+                                                          N: questions at most, to try it out
            Tandem.Benchmarks options <file> [--seconds S] scoring the answers of CosmosQA's questions (its .csv) against PyTorch;
                                                           adds to docs/performance.md and .json
-           Tandem.Benchmarks generate <file> [--seconds S] [--only M]
+           Tandem.Benchmarks generate <file> [--seconds S] [--only M] [--most N]
                                                           continuing CosmosQA's contexts against PyTorch; adds likewise
            Tandem.Benchmarks decode [--seconds S]         cached decoding; adds to docs/performance.md and .json
            Tandem.Benchmarks report                       docs/performance.md again, from the .json
@@ -31,10 +32,10 @@ switch (args.FirstOrDefault())
         OptionComparison.Run(Repository(), args[1], Option("--seconds", 20));
         return 0;
     case "finetune" when args.Length > 1:
-        FineTuneComparison.Run(Repository(), args[1], Option("--seconds", 20), Wanted);
+        FineTuneComparison.Run(Repository(), args[1], Option("--seconds", 20), Option("--most", int.MaxValue), Wanted);
         return 0;
     case "generate" when args.Length > 1:
-        GenerateComparison.Run(Repository(), args[1], Option("--seconds", 20), Wanted);
+        GenerateComparison.Run(Repository(), args[1], Option("--seconds", 20), Option("--most", int.MaxValue), Wanted);
         return 0;
     case "decode":
         DecodeComparison.Run(Repository(), Option("--seconds", 5));
