@@ -64,13 +64,13 @@ internal static class FineTuneComparison
     /// <summary>The steps whose losses are compared.</summary>
     public const int Losses = 4;
 
-    public static void Run(string repository, string itemsFile, double seconds, Func<string, bool> wanted)
+    public static void Run(string repository, string itemsFile, double seconds, int most, Func<string, bool> wanted)
     {
         string? pyTorch = PyTorchPeer.Version();
         string script = Path.Combine(repository, "bench", "peers", "torch_finetune.py");
         var rows = new List<FineTuneRow>();
         int threads = Environment.ProcessorCount;
-        foreach (var (name, shape, count, vocabulary) in new[]
+        foreach (var (name, shape, all, vocabulary) in new[]
         {
             ("10M", OptionComparison.TenMillion, 128, 4096), ("10M", OptionComparison.TenMillion, 128, 32_000),
             ("100M", OptionComparison.HundredMillion, 32, 32_000),
@@ -78,6 +78,7 @@ internal static class FineTuneComparison
         {
             if (!wanted(name))
                 continue;
+            int count = Math.Min(all, most);
             using var model = new Transformer(shape with { VocabularySize = vocabulary });
             model.Initialize(new RandomStream(1));
             AnswerExample[] examples =

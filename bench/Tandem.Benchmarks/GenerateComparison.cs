@@ -64,13 +64,13 @@ internal static class GenerateComparison
     private const int Longest = 64, Shortest = 8;
     private static readonly int[] s_slots = [8, 16, 32];
 
-    public static void Run(string repository, string itemsFile, double seconds, Func<string, bool> wanted)
+    public static void Run(string repository, string itemsFile, double seconds, int most, Func<string, bool> wanted)
     {
         string? pyTorch = PyTorchPeer.Version();
         string script = Path.Combine(repository, "bench", "peers", "torch_generate.py");
         var rows = new List<GenerateRow>();
         using var pool = new WorkerPool(Environment.ProcessorCount);
-        foreach (var (name, shape, count, vocabulary) in new[]
+        foreach (var (name, shape, all, vocabulary) in new[]
         {
             ("10M", OptionComparison.TenMillion, 64, 4096), ("10M", OptionComparison.TenMillion, 64, 32_000),
             ("100M", OptionComparison.HundredMillion, 32, 32_000),
@@ -78,6 +78,7 @@ internal static class GenerateComparison
         {
             if (!wanted(name))
                 continue;
+            int count = Math.Min(all, most);
             using var model = new Transformer(shape with { VocabularySize = vocabulary });
             model.Initialize(new RandomStream(1));
             int[][] prompts = [.. CosmosQuestion.Read(itemsFile, vocabulary).Take(count).Select(question => question.Context)];
@@ -116,7 +117,7 @@ internal static class GenerateComparison
     {
         int[][] some = [.. prompts.Take(32)];
         int[] few = [.. limits.Take(32).Select(limit => Math.Max(1, limit / 4))];
-        Seconds(4, 4);
+        Seconds(4, Math.Min(4, some.Length)); // compiles it
         return s_slots.MinBy(slots => Seconds(slots, some.Length));
 
         double Seconds(int slots, int count)

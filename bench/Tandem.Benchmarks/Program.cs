@@ -7,12 +7,13 @@ using Tandem.Tensors;
 const string Usage = """
     usage: Tandem.Benchmarks step [--seconds S] [--only M]  training step against PyTorch; writes docs/performance.md and .json;
                                                           M: some of 0.1M,1M,10M,100M
-           Tandem.Benchmarks finetune <file> [--seconds S] [--only M]
+           Tandem.Benchmarks finetune <file> [--seconds S] [--only M] [--most N]
                                                           fine-tuning on the answers to CosmosQA's questions (its .csv) against
-                                                          PyTorch; adds to docs/performance.md and .json; M: 10M or 100M
+                                                          PyTorch; adds to docs/performance.md and .json; M: 10M or 100M;
+                                                          N: questions at most, to try it out
            Tandem.Benchmarks options <file> [--seconds S] scoring the answers of CosmosQA's questions (its .csv) against PyTorch;
                                                           adds to docs/performance.md and .json
-           Tandem.Benchmarks generate <file> [--seconds S] [--only M]
+           Tandem.Benchmarks generate <file> [--seconds S] [--only M] [--most N]
                                                           continuing CosmosQA's contexts against PyTorch; adds likewise
            Tandem.Benchmarks adapters <file> [--seconds S]
                                                           low-rank adapters over a model of Qwen2.5-0.5B's shape; adds likewise
@@ -37,10 +38,10 @@ switch (args.FirstOrDefault())
         OptionComparison.Run(Repository(), args[1], Option("--seconds", 20));
         return 0;
     case "finetune" when args.Length > 1:
-        FineTuneComparison.Run(Repository(), args[1], Option("--seconds", 20), Wanted);
+        FineTuneComparison.Run(Repository(), args[1], Option("--seconds", 20), Option("--most", int.MaxValue), Wanted);
         return 0;
     case "generate" when args.Length > 1:
-        GenerateComparison.Run(Repository(), args[1], Option("--seconds", 20), Wanted);
+        GenerateComparison.Run(Repository(), args[1], Option("--seconds", 20), Option("--most", int.MaxValue), Wanted);
         return 0;
     case "adapters" when args.Length > 1:
         AdapterBenchmark.Run(Repository(), args[1], Option("--seconds", 20));
