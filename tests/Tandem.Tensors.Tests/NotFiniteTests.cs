@@ -105,6 +105,9 @@ public sealed class NotFiniteTests : IDisposable
         var random = new RandomStream(3);
         float[][] values = [.. new[] { heads, keyValueHeads, keyValueHeads, heads }.Select(h => Draw(rows * h * headSize))]; // q, k, v, dO
         float[][] clean = Fast();
+        double[][] definition = Reference();
+        for (int result = 0; result < clean.Length; result++)
+            AssertSameWhereFinite(clean[result], clean[result], definition[result], 0f, 1e-5, $"result {result}");
         int trials = length > 100 ? 2 : 12;
         for (int part = 0; part < values.Length; part++)
         {
