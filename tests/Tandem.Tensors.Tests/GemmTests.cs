@@ -67,22 +67,43 @@ public sealed unsafe class GemmTests
 
     [Theory]
     [InlineData(1, 33, 300)]
+    [InlineData(1, 48, 603)]
     [InlineData(70, 50, 30)]
     [InlineData(200, 16, 520)]
     [InlineData(5, 7, 0)]
     public void MultiplyNT_WithBias_EqualsAddingToRowsOfBiasesBitForBit(int m, int n, int k)
     {
+        // Leading dimensions beyond the widths, as in CheckAllPaths.
+        int lda = k + 3, ldb = k + 1, ldc = n + 5;
         var random = new RandomStream(3);
-        float[] a = Fill(random, (m * k) + 1), b = Fill(random, (n * k) + 1), bias = Fill(random, n);
-        float[] expected = [.. Enumerable.Range(0, m).SelectMany(_ => bias)], actual = Fill(random, m * n);
-        using var pool = new WorkerPool(2);
-        fixed (float* pa = a, pb = b, pBias = bias, pExpected = expected, pActual = actual)
+        float[] a = Fill(random, (m * lda) + 1), b = Fill(random, (n * ldb) + 1), bias = Fill(random, n + 1);
+        float[] initial = Fill(random, (m * ldc) + 1), expected = (float[])initial.Clone();
+        for (int i = 0; i < m; i++)
+            bias.AsSpan(1).CopyTo(expected.AsSpan(1 + (i * ldc)));
+        fixed (float* pa = a, pb = b, pBias = bias, pExpected = expected)
         {
-            GemmReference.Multiply(new GemmProblem(m, n, k, pa, k, 1, pb, 1, k, pExpected, n, accumulate: true));
-            Gemm.MultiplyNT(m, n, k, pa, k, pb, k, pBias, pActual, n, pool);
-        }
+            GemmReference.Multiply(new GemmProblem(m, n, k, pa + 1, lda, 1, pb + 1, 1, ldb, pExpected + 1, ldc, accumulate: true));
+            foreach (int threads in new[] { 1, 2, 7 })
+            {
+                using var pool = new WorkerPool(threads);
+                foreach (VectorPath path in s_paths)
+                {
+                    float[] actual = (float[])initial.Clone();
+                    InstructionSet.Force(path);
+                    try
+                    {
+                        fixed (float* pActual = actual)
+                            Gemm.MultiplyNT(m, n, k, pa + 1, lda, pb + 1, ldb, pBias + 1, pActual + 1, ldc, pool);
+                    }
+                    finally
+                    {
+                        InstructionSet.Force(null);
+                    }
 
-        AssertSameBits(expected, actual, $"{m}×{n}×{k} with bias");
+                    AssertSameBits(expected, actual, $"{path} {m}×{n}×{k} with bias, {threads} threads");
+                }
+            }
+        }
     }
 
     [Theory]

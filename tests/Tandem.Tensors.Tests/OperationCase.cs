@@ -24,6 +24,24 @@ internal sealed record OperationCase(
         return Step(tape, parameters, seed);
     }
 
+    /// <summary>The output for given inputs and parameters, and the gradients of the inputs when each output's is given.</summary>
+    public float[][] Compute(WorkerPool pool, float[][] values, float[] gradients)
+    {
+        using var tape = new Tape(pool);
+        using var parameters = new ParameterSet(
+            [.. Parameters.Select((p, i) => new ParameterShape(string.Create(CultureInfo.InvariantCulture, $"p{i}"), p.Rows, p.Columns)),
+            new ParameterShape("coefficients", 1, gradients.Length)]);
+        for (int i = 0; i < Parameters.Length; i++)
+            values[Inputs.Length + i].CopyTo(parameters.All[i].Tensor.Values);
+        gradients.CopyTo(parameters["coefficients"].Tensor.Values);
+        tape.Begin(recording: true);
+        Tensor[] inputs = [.. Inputs.Select((shape, i) => tape.Input(values[i], shape.Rows, shape.Columns, wantsGradient: true))];
+        Tensor output = Fast(tape, inputs, [.. parameters.All.Take(Parameters.Length)]);
+        float[] found = output.Values.ToArray();
+        tape.Backward(tape.Linear(tape.Reshape(output, 1, output.Length), parameters["coefficients"]));
+        return [found, .. inputs.Select(x => x.Gradients.ToArray())];
+    }
+
     public float[][] Step(Tape tape, ParameterSet parameters, ulong seed)
     {
         float[][] values = Values(seed);
@@ -91,7 +109,7 @@ internal sealed record OperationCase(
         double Loss() => Reference(values).Zip(coefficients, (y, c) => y * c).Sum();
     }
 
-    private float[][] Values(ulong seed)
+    public float[][] Values(ulong seed)
     {
         var random = new RandomStream(seed).Fork("values");
         return [.. Inputs.Concat(Parameters).Select(shape => Gaussian(random, shape.Rows * shape.Columns))];

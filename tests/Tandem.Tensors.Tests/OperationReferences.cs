@@ -61,7 +61,7 @@ internal static class OperationReferences
     }
 
     public static double[] Attention(
-        double[] q, double[] k, double[] v, int[] offsets, int heads, int keyValueHeads, int headSize)
+        double[] q, double[] k, double[] v, int[] offsets, int heads, int keyValueHeads, int headSize, HiddenKeys[]? hidden = null)
     {
         var y = new double[q.Length];
         for (int s = 0; s + 1 < offsets.Length; s++)
@@ -71,14 +71,15 @@ internal static class OperationReferences
                 for (int head = 0; head < heads; head++)
                 {
                     int qAt = ((i * heads) + head) * headSize;
+                    int[] seen = Seen(offsets[s], i, hidden);
                     int Row(int j) => ((j * keyValueHeads) + (head / (heads / keyValueHeads))) * headSize;
-                    double[] scores = [.. Enumerable.Range(offsets[s], i - offsets[s] + 1).Select(j =>
+                    double[] scores = [.. seen.Select(j =>
                         Enumerable.Range(0, headSize).Sum(d => q[qAt + d] * k[Row(j) + d]) / Math.Sqrt(headSize))];
                     double[] p = Softmax(scores);
                     for (int j = 0; j < p.Length; j++)
                     {
                         for (int d = 0; d < headSize; d++)
-                            y[qAt + d] += p[j] * v[Row(offsets[s] + j) + d];
+                            y[qAt + d] += p[j] * v[Row(seen[j]) + d];
                     }
                 }
             }
@@ -86,6 +87,50 @@ internal static class OperationReferences
 
         return y;
     }
+
+    /// <summary>The gradients of q, k and v, given that of the result.</summary>
+    public static double[][] AttentionGradients(
+        double[] q, double[] k, double[] v, double[] gradient, int[] offsets, int heads, int keyValueHeads, int headSize,
+        HiddenKeys[]? hidden)
+    {
+        double[] y = Attention(q, k, v, offsets, heads, keyValueHeads, headSize, hidden);
+        double[] dq = new double[q.Length], dk = new double[k.Length], dv = new double[v.Length];
+        double scale = 1 / Math.Sqrt(headSize);
+        for (int s = 0; s + 1 < offsets.Length; s++)
+        {
+            for (int i = offsets[s]; i < offsets[s + 1]; i++)
+            {
+                for (int head = 0; head < heads; head++)
+                {
+                    int qAt = ((i * heads) + head) * headSize;
+                    int[] seen = Seen(offsets[s], i, hidden);
+                    int Row(int j) => ((j * keyValueHeads) + (head / (heads / keyValueHeads))) * headSize;
+                    double Dot(double[] a, int aAt, double[] b, int bAt) => Enumerable.Range(0, headSize).Sum(d => a[aAt + d] * b[bAt + d]);
+                    double[] p = Softmax([.. seen.Select(j => Dot(q, qAt, k, Row(j)) * scale)]);
+                    double delta = Dot(y, qAt, gradient, qAt);
+                    for (int j = 0; j < p.Length; j++)
+                    {
+                        int row = Row(seen[j]);
+                        double score = p[j] * (Dot(gradient, qAt, v, row) - delta) * scale;
+                        for (int d = 0; d < headSize; d++)
+                        {
+                            dq[qAt + d] += score * k[row + d];
+                            dk[row + d] += score * q[qAt + d];
+                            dv[row + d] += p[j] * gradient[qAt + d];
+                        }
+                    }
+                }
+            }
+        }
+
+        return [dq, dk, dv];
+    }
+
+    private static int[] Seen(int first, int row, HiddenKeys[]? hidden) =>
+    [
+        .. Enumerable.Range(first, row - first + 1)
+            .Where(j => hidden is null || j - first < hidden[row].Start || j - first >= hidden[row].End),
+    ];
 
     public static double[] FeedForward(
         double[] x, double[] norm, double epsilon, double[] gate, double[] up, double[] down, int columns, int inner)
@@ -102,7 +147,7 @@ internal static class OperationReferences
         double total = 0;
         for (int i = 0; i < targets.Length; i++)
         {
-            if (targets[i] >= 0)
+            if (targets[i] >= 0 && weights[i] != 0)
                 total -= weights[i] * Math.Log(Softmax([.. logits.Skip(i * columns).Take(columns)])[targets[i]]);
         }
 
@@ -115,8 +160,8 @@ internal static class OperationReferences
         for (int i = 0; i < weights.Length; i++)
         {
             double[] p = Softmax([.. logits.Skip(i * columns).Take(columns)]);
-            for (int j = 0; j < columns; j++)
-                total -= weights[i] * targets[(i * columns) + j] * Math.Log(p[j]);
+            for (int j = 0; j < columns && weights[i] != 0; j++)
+                total -= targets[(i * columns) + j] == 0 ? 0 : weights[i] * targets[(i * columns) + j] * Math.Log(p[j]);
         }
 
         return [total / normalizer];
@@ -127,6 +172,8 @@ internal static class OperationReferences
         double total = 0;
         for (int i = 0; i < logits.Length; i++)
         {
+            if (weights[i] == 0)
+                continue;
             double p = 1 / (1 + Math.Exp(-logits[i]));
             total -= weights[i] * ((targets[i] * Math.Log(p)) + ((1 - targets[i]) * Math.Log(1 - p)));
         }

@@ -141,6 +141,65 @@ public class OptimizerTests
     }
 
     [Theory]
+    [InlineData(0)]
+    [InlineData(0.02)]
+    public void Step_NotANumberInAGradient_ReachesWhatItsParameterUpdatesWithItAndNothingElse(double muonRate)
+    {
+        using var pool = new WorkerPool(2);
+        for (int spoiled = 0; spoiled < Shapes.Length; spoiled++)
+        {
+            float[][] expected = Step(-1);
+            float[][] found = Step(spoiled);
+            int place = Shapes[spoiled].Columns - 1;
+            for (int i = 0; i < Shapes.Length; i++)
+            {
+                bool whole = muonRate > 0 && i == spoiled && Shapes[i].Name.StartsWith("model.layers.", StringComparison.Ordinal);
+                for (int j = 0; j < found[i].Length; j++)
+                {
+                    if (whole || (i == spoiled && j == place))
+                        Assert.True(float.IsNaN(found[i][j]));
+                    else
+                        Assert.Equal(expected[i][j], found[i][j]);
+                }
+            }
+        }
+
+        float[][] Step(int spoiled)
+        {
+            using ParameterSet parameters = Filled(1);
+            using IOptimizer optimizer = new OptimizerConfiguration { MuonLearningRate = muonRate }.Create(parameters, pool);
+            FillGradients(parameters, 1);
+            if (spoiled >= 0)
+                parameters.All[spoiled].Tensor.Gradients[Shapes[spoiled].Columns - 1] = float.NaN;
+            optimizer.Step(1);
+            return [.. parameters.All.Select(p => p.Tensor.Values.ToArray())];
+        }
+    }
+
+    [Theory]
+    [InlineData(float.NaN)]
+    [InlineData(float.PositiveInfinity)]
+    [InlineData(float.NegativeInfinity)]
+    public void GradientNorm_NotFiniteGradientAnywhere_IsNotFinite(float value)
+    {
+        using var pool = new WorkerPool(2);
+        using var parameters = new ParameterSet([new("a", 100, 83), new("b", 1, 3, IsVector: true)]);
+        using var norm = new GradientNorm(parameters, pool);
+        FillGradients(parameters, 1);
+        Assert.True(double.IsFinite(norm.Compute()));
+        foreach (Parameter parameter in parameters.All)
+        {
+            for (int place = 0; place < parameter.Tensor.Length; place += 1 + (parameter.Tensor.Length / 50))
+            {
+                float original = parameter.Tensor.Gradients[place];
+                parameter.Tensor.Gradients[place] = value;
+                Assert.False(double.IsFinite(norm.Compute()));
+                parameter.Tensor.Gradients[place] = original;
+            }
+        }
+    }
+
+    [Theory]
     [InlineData(0.5, 1, 1)]
     [InlineData(4, 1, 0.25)]
     [InlineData(4, 0, 1)]

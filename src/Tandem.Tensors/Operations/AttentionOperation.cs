@@ -24,6 +24,7 @@ internal sealed unsafe class AttentionOperation : Operation
     private float* _statistics; // [N, heads, 2]: largest score, 1 / exponential sum
     private float* _powers; // see AttentionWork
     private long* _powerOffsets;
+    private bool* _exact; // see AttentionWork
 
     /// <summary>result = softmax(q·kᵀ / √D)·v, with q and k turned by the angles of their positions.</summary>
     public void Forward(
@@ -38,6 +39,7 @@ internal sealed unsafe class AttentionOperation : Operation
         _offsets = offsets;
         (_sequences, _heads, _keyValueHeads) = (sequences, heads, keyValueHeads);
         _statistics = tape.Arena.Floats((2L * q.Rows * heads) + 1);
+        _exact = (bool*)tape.Arena.Integers(Math.Max(sequences * keyValueHeads, 1));
         ReservePowers(tape.Arena, wanted: result.Gradient != null);
         AttentionWork work = NewWork(tape);
         tape.Pool.Run(sequences * keyValueHeads, &ForwardChunk, &work);
@@ -92,6 +94,7 @@ internal sealed unsafe class AttentionOperation : Operation
             Powers = _powers,
             PowerOffsets = _powerOffsets,
             Hidden = _hidden,
+            Exact = _exact,
             Offsets = _offsets,
             Chunks = _sequences * _keyValueHeads,
             Threads = tape.Pool.Threads,
@@ -152,8 +155,10 @@ internal sealed unsafe class AttentionOperation : Operation
         float* statistics = stackalloc float[8];
         float* powers = work.PowersOf(chunk, length);
         int group = work.Heads / work.KeyValueHeads;
+        bool exact = false, finite = true;
         for (int head = keyValueHead * group; head < (keyValueHead + 1) * group; head++)
         {
+            float* powersOfHead = powers;
             for (int start = 0; start < length; start += BlockRows)
             {
                 int rows = Math.Min(BlockRows, length - start);
@@ -172,10 +177,15 @@ internal sealed unsafe class AttentionOperation : Operation
                     work.PrefetchKeys(ahead, row / 4);
                     SmallProduct.Multiply(
                         queries + ((long)row * padded), padded, 1, keysT, keys, tile, stride, 4, width, d, false);
+                    if (start + row + 4 >= length)
+                        finite = AttentionPairs.AllFinite(tile + ((long)(length - 1 - start - row) * stride), length);
                     work.Hide(tile, stride, first + start + row, Math.Min(4, rows - row));
                     AttentionRows.Softmax(tile, stride, start + row, length, width, statistics);
                     float* output = outputs + ((long)row * padded);
-                    SmallProduct.Multiply(tile, stride, 1, values, padded, output, padded, 4, padded, visible, false);
+                    if (exact)
+                        AttentionPairs.SumOverKeys(work, first, start + row, Math.Min(4, rows - row), tile, stride, values, output);
+                    else
+                        SmallProduct.Multiply(tile, stride, 1, values, padded, output, padded, 4, padded, visible, false);
                     for (int r = 0; r < 4 && row + r < rows; r++)
                     {
                         long position = first + start + row + r;
@@ -190,7 +200,18 @@ internal sealed unsafe class AttentionOperation : Operation
                         powers += 4 * width;
                 }
             }
+
+            // The last row meets every key in its scores and every value in its sums: a number that is not finite shows there,
+            // and the head is computed once more.
+            if (!exact && !(finite && AttentionPairs.AllFinite(outputs + ((length - 1) % BlockRows * padded), d)))
+            {
+                exact = true;
+                powers = powersOfHead;
+                head--;
+            }
         }
+
+        work.Exact[chunk] = exact;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
@@ -241,6 +262,9 @@ internal sealed unsafe class AttentionOperation : Operation
                 work.Rotary.Pack(first + start, work.Q + rowOffset, qStride, rows, d, work.Scale, queries, paddedRows, padded);
                 SmallProduct.Pack(work.ResultGradient + rowOffset, qStride, rows, d, 1f, outputs, paddedRows, padded);
                 AttentionRows.Dots(work.Result + rowOffset, work.ResultGradient + rowOffset, qStride, rows, d, deltas);
+
+                // Outputs show what is not finite of their rows' queries, and their products with gradients what is of these.
+                bool exact = work.Exact[chunk] || !AttentionPairs.AllFinite(deltas, rows);
                 for (int row = 0; row < paddedRows; row += 4)
                 {
                     int visible = Math.Min(start + row + 4, length), width = AttentionWork.RoundUp(visible);
@@ -285,9 +309,23 @@ internal sealed unsafe class AttentionOperation : Operation
                         powers += 4 * width;
 
                     // dQ of these rows = dS·K
+                    if (exact)
+                    {
+                        AttentionPairs.SumOverKeys(
+                            work, first, start + row, Math.Min(4, rows - row), gradients, keys, keyRows, queryGradients + ((long)row * padded));
+                        continue;
+                    }
+
                     SmallProduct.Multiply(
                         gradients, keys, 1, keyRows, padded, queryGradients + ((long)row * padded), padded, 4, padded,
                         visible, false);
+                }
+
+                if (exact)
+                {
+                    AttentionPairs.AddOverRows(work, first, start, rows, probabilities, keys, outputs, valueGradients);
+                    AttentionPairs.AddOverRows(work, first, start, rows, scores, keys, queries, keyGradients);
+                    blockKeys = 0;
                 }
 
                 // Rows before a key's own row have probability 0 (or were not computed): the sums start at the key's tile.

@@ -22,6 +22,7 @@ internal unsafe struct AttentionWork
     public float* KGradient;
     public float* VGradient;
     public HiddenKeys* Hidden; // of each row, or null
+    public bool* Exact; // of each chunk: whether the forward pass met numbers that call for AttentionPairs
     public int* Offsets;
     public int Chunks;
     public int Threads;
@@ -54,6 +55,10 @@ internal unsafe struct AttentionWork
         long firstHead = chunk % KeyValueHeads * (Heads / KeyValueHeads);
         return Powers + PowerOffsets[chunk / KeyValueHeads] + (firstHead * PowersOfHead(length));
     }
+
+    /// <summary>Whether a row of the sequence that begins at <paramref name="first"/> sees a key of it up to its own.</summary>
+    public readonly bool Sees(int first, int row, int key) =>
+        Hidden == null || key < Hidden[first + row].Start || key >= Hidden[first + row].End;
 
     /// <summary>Sets the scores of keys that rows do not see to -∞.</summary>
     public readonly void Hide(float* scores, int stride, int row, int rows)
