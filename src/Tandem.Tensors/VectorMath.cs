@@ -39,7 +39,7 @@ public static unsafe class VectorMath
     private const float Q4 = 0.0013814539950253856f;
 
     /// <summary>
-    /// e to the power of each element, within 1 ulp (subnormal results too); ∞ above 88.72, 0 below −103.98, NaN for NaN.
+    /// e to the power of each element, within 1.01 ulp (subnormal results too); ∞ above 88.72, 0 below −103.98, NaN for NaN.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<float> Exp(Vector256<float> x)
