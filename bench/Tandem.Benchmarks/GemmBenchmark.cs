@@ -1,100 +1,200 @@
 using System.Globalization;
 using System.Runtime.InteropServices;
+using System.Text;
 using Tandem.Tensors;
 
 namespace Tandem.Benchmarks;
 
+/// <summary>One product C[M, N] of length K at one number of threads; the rates are in 10⁹ operations per second.</summary>
+/// <param name="Form">NN, NT or TN: which of A and B are transposed.</param>
+/// <param name="M">Rows of C.</param>
+/// <param name="N">Columns of C.</param>
+/// <param name="K">Length of the sums.</param>
+/// <param name="Threads">The threads used.</param>
+/// <param name="Gflops">Tandem's rate.</param>
+/// <param name="PeakGflops">The measured peak.</param>
+/// <param name="OpenBlasGflops">OpenBLAS's rate, where it is installed.</param>
+internal sealed record GemmRow(
+    string Form, int M, int N, int K, int Threads, double Gflops, double PeakGflops, double? OpenBlasGflops)
+{
+    /// <summary><see cref="Gflops"/> over the measured peak.</summary>
+    public double PeakShare => Gflops / PeakGflops;
+
+    /// <summary><see cref="Gflops"/> over OpenBLAS's.</summary>
+    public double? Ratio => Gflops / OpenBlasGflops;
+
+    /// <summary>The product in words.</summary>
+    public override string ToString() => $"{Form} {M} × {N} × {K}";
+}
+
+/// <summary>All rows of one run.</summary>
+internal sealed record GemmReport(Machine Machine, string? OpenBlas, GemmRow[] Rows) : IPerformanceSection
+{
+    // Both are a few tiles large at least in every direction: below, edges and dispatch decide.
+    private const int Large = 256;
+
+    string IPerformanceSection.Title => "Matrix products";
+
+    string IPerformanceSection.Command => "gemm";
+
+    void IPerformanceSection.AppendBody(StringBuilder text)
+    {
+        CultureInfo culture = CultureInfo.InvariantCulture;
+        text.AppendLine(culture, $"- {Machine}. {(OpenBlas is null ? "No peer was installed" : $"Peer: {OpenBlas}")}.");
+        IGrouping<int, GemmRow>[] runs = [.. Rows.GroupBy(r => r.Threads)];
+        foreach (IGrouping<int, GemmRow> run in runs)
+            text.AppendLine(culture, $"- {Summary(run)}.");
+        text.AppendLine();
+        text.AppendLine("C[M, N] in fp32, overwritten. NT is a linear layer's forward pass (M tokens), NN the gradient of its input (M tokens), TN the gradient of its weight (K tokens). Tandem and OpenBLAS take turns on the same matrices and their results are compared, bit for bit, on numbers that no sum rounds; best of both turns, GFLOP/s.");
+        text.AppendLine();
+        text.Append("| Product | M × N × K |");
+        foreach (IGrouping<int, GemmRow> run in runs)
+            text.Append(culture, $" {run.Key} thread(s) | Of the peak | OpenBLAS | Ratio |");
+        text.AppendLine();
+        text.Append("|---|---|");
+        foreach (IGrouping<int, GemmRow> _ in runs)
+            text.Append("---:|---:|---:|---:|");
+        text.AppendLine();
+        foreach (IGrouping<(string Form, int M, int N, int K), GemmRow> shape in Rows.GroupBy(r => (r.Form, r.M, r.N, r.K)))
+        {
+            text.Append(culture, $"| {shape.Key.Form} | {shape.Key.M} × {shape.Key.N} × {shape.Key.K} |");
+            foreach (GemmRow row in shape)
+                text.Append(culture, $" {row.Gflops:F1} | {100 * row.PeakShare:F0}% | {(row.OpenBlasGflops is null ? "–" : row.OpenBlasGflops.Value.ToString("F1", culture))} | {(row.Ratio is null ? "–" : row.Ratio.Value.ToString("F2", culture))} |");
+            text.AppendLine();
+        }
+    }
+
+    /// <summary>The rows of one number of threads in a sentence.</summary>
+    public static string Summary(IEnumerable<GemmRow> run)
+    {
+        CultureInfo culture = CultureInfo.InvariantCulture;
+        GemmRow[] rows = [.. run];
+        var text = new StringBuilder();
+        text.Append(culture, $"{rows[0].Threads} thread(s), measured peak {rows[0].PeakGflops:F0} GFLOP/s");
+        if (rows.Where(r => Math.Min(r.M, Math.Min(r.N, r.K)) >= Large).MinBy(r => r.PeakShare) is { } least)
+            text.Append(culture, $"; where M, N and K are at least {Large}, the least share of it is {100 * least.PeakShare:F0}% ({least})");
+        if (rows.Where(r => r.Ratio is not null).MinBy(r => r.Ratio) is { } worst)
+            text.Append(culture, $"; ratios to OpenBLAS: geometric mean {Math.Exp(rows.Average(r => Math.Log(r.Ratio!.Value))):F2}, smallest {worst.Ratio:F2} ({worst})");
+        return text.ToString();
+    }
+}
+
 /// <summary>Matrix products at the shapes of training, against OpenBLAS where it is installed.</summary>
 internal static unsafe partial class GemmBenchmark
 {
-    private static readonly (char Form, int M, int N, int K)[] s_shapes =
+    private static readonly (string Form, int M, int N, int K)[] s_shapes =
     [
-        ('T', 4096, 128, 128), ('T', 4096, 352, 128), ('T', 4096, 128, 352), ('T', 4096, 64, 128), ('T', 4096, 256, 128),
-        ('N', 4096, 128, 128), ('N', 4096, 128, 352), ('N', 4096, 352, 128), ('N', 4096, 128, 64),
-        ('X', 128, 128, 4096), ('X', 352, 128, 4096), ('X', 128, 352, 4096), ('X', 64, 128, 4096), ('X', 256, 128, 4096),
-        ('T', 4096, 32, 32), ('X', 32, 32, 4096), ('T', 4096, 64, 64), ('X', 64, 64, 4096), ('T', 4096, 96, 32),
-        ('T', 4096, 320, 320), ('N', 4096, 320, 320), ('X', 320, 320, 4096),
-        ('T', 128, 128, 128), ('N', 128, 128, 128), ('X', 128, 128, 128), ('T', 32, 32, 32), ('T', 64, 64, 64),
-        ('T', 1, 128, 128), ('T', 1, 352, 128), ('T', 1024, 1024, 1024),
+        // The 1M model at 4096 tokens.
+        ("NT", 4096, 128, 128), ("NT", 4096, 352, 128), ("NT", 4096, 128, 352), ("NT", 4096, 64, 128), ("NT", 4096, 256, 128),
+        ("NN", 4096, 128, 128), ("NN", 4096, 128, 352), ("NN", 4096, 352, 128), ("NN", 4096, 128, 64),
+        ("TN", 128, 128, 4096), ("TN", 352, 128, 4096), ("TN", 128, 352, 4096), ("TN", 64, 128, 4096), ("TN", 256, 128, 4096),
+        // The small rungs of the ladder, and the 10M model.
+        ("NT", 4096, 32, 32), ("TN", 32, 32, 4096), ("NT", 4096, 64, 64), ("TN", 64, 64, 4096), ("NT", 4096, 96, 32),
+        ("NT", 4096, 320, 320), ("NN", 4096, 320, 320), ("TN", 320, 320, 4096),
+        // Small batches and single tokens.
+        ("NT", 128, 128, 128), ("NN", 128, 128, 128), ("TN", 128, 128, 128), ("NT", 32, 32, 32), ("NT", 64, 64, 64),
+        ("NT", 1, 128, 128), ("NT", 1, 352, 128),
+        // Wider layers at 256 to 4096 tokens.
+        ("NT", 256, 256, 256), ("NN", 256, 256, 256), ("TN", 256, 256, 256), ("NT", 256, 2048, 768), ("TN", 2048, 768, 256),
+        ("NT", 512, 512, 512), ("NN", 512, 512, 512), ("TN", 512, 512, 512),
+        ("NT", 1024, 768, 768), ("NN", 1024, 768, 768), ("TN", 768, 768, 1024), ("NT", 1024, 2048, 768), ("NN", 1024, 768, 2048),
+        ("NT", 1024, 1024, 1024), ("NN", 1024, 1024, 1024), ("TN", 1024, 1024, 1024), ("NT", 1024, 2048, 2048),
+        ("NT", 4096, 512, 512), ("TN", 512, 512, 4096),
     ];
 
-    /// <summary>Prints GFLOP/s for each shape and thread count.</summary>
-    public static void Run(IEnumerable<int> threadCounts)
+    /// <summary>Measures every shape with one thread and with all.</summary>
+    /// <param name="repository">Where the report is.</param>
+    /// <param name="seconds">The least time of each of the two turns of a shape.</param>
+    public static void Run(string repository, double seconds)
     {
+        string? openBlas = OpenBlasVersion();
+        var rows = new List<GemmRow>();
+        int[] threadCounts = Environment.ProcessorCount > 1 ? [1, Environment.ProcessorCount] : [1];
         foreach (int threads in threadCounts)
         {
             using var pool = new WorkerPool(threads);
-            Roofline roof = Roofline.Measure(pool);
-            Console.WriteLine(string.Create(
-                CultureInfo.InvariantCulture,
-                $"{threads} thread(s): peak {roof.PeakGflops:F1} GFLOP/s, read {roof.ReadGigabytesPerSecond:F1} GB/s, dispatch {roof.DispatchMicroseconds:F2} µs"));
-            bool peer = TrySetOpenBlasThreads(threads);
-            double logRatio = 0;
+            if (openBlas is not null)
+                SetOpenBlasThreads(threads);
+            Roofline roofline = Roofline.Measure(pool);
+            var run = new List<GemmRow>();
             foreach (var (form, m, n, k) in s_shapes)
             {
-                double ours = Measure(form, m, n, k, pool, useOpenBlas: false);
-                string line = $"  {(form == 'X' ? "TN" : $"N{form}")} {m,5} × {n,4} × {k,4}: {ours,6:F1} GFLOP/s  {100 * ours / roof.PeakGflops,3:F0}% of peak";
-                if (peer)
-                {
-                    double theirs = Measure(form, m, n, k, pool, useOpenBlas: true);
-                    logRatio += Math.Log(ours / theirs);
-                    line += $"   OpenBLAS {theirs,6:F1}   ratio {ours / theirs:F2}";
-                }
-
-                Console.WriteLine(line);
+                var (ours, theirs) = Measure(form, m, n, k, pool, openBlas is not null, seconds);
+                run.Add(new GemmRow(form, m, n, k, threads, ours, roofline.PeakGflops, theirs));
+                Console.WriteLine(string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"{threads} thread(s), {run[^1],-22} {ours,6:F1} GFLOP/s  {100 * run[^1].PeakShare,3:F0}% of peak   OpenBLAS {theirs,6:F1}   ratio {run[^1].Ratio:F2}"));
             }
 
+            roofline = roofline.BestOf(Roofline.Measure(pool));
+            rows.AddRange(run.Select(r => r with { PeakGflops = roofline.PeakGflops }));
+            Console.WriteLine(GemmReport.Summary(rows.TakeLast(run.Count)));
+        }
+
+        PerformanceReport.Update(repository, new GemmReport(Machine.This(null), openBlas, [.. rows]));
+    }
+
+    private static (double Ours, double? Theirs) Measure(string form, int m, int n, int k, WorkerPool pool, bool peer, double seconds)
+    {
+        bool transposeA = form == "TN", transposeB = form == "NT";
+        int lda = transposeA ? m : k, ldb = transposeB ? k : n;
+        using var memory = new Arena();
+        float* a = Filled(memory, (long)m * k), b = Filled(memory, (long)n * k);
+        float* c = memory.Floats((long)m * n), d = memory.Floats((long)m * n);
+        double operations = 2.0 * m * n * k;
+        int inner = Math.Max(1, (int)(4e6 / operations));
+        double ours = 0, theirs = 0;
+
+        // In turns, so that a busy moment does not decide.
+        for (int turn = 0; turn < 2; turn++)
+        {
+            ours = Math.Max(ours, inner * operations / Timing.Of(Ours, 5, seconds).Best / 1e9);
             if (peer)
-                Console.WriteLine($"  geometric mean of the ratios: {Math.Exp(logRatio / s_shapes.Length):F2}");
+                theirs = Math.Max(theirs, inner * operations / Timing.Of(Theirs, 5, seconds).Best / 1e9);
+        }
+
+        if (peer && !new Span<float>(c, m * n).SequenceEqual(new Span<float>(d, m * n)))
+            throw new InvalidOperationException($"Tandem and OpenBLAS did not compute the same product {form} {m} × {n} × {k}: the comparison is void.");
+        return (ours, peer ? theirs : null);
+
+        void Ours()
+        {
+            for (int i = 0; i < inner; i++)
+            {
+                if (transposeA)
+                    Gemm.MultiplyTN(m, n, k, a, lda, b, ldb, c, n, false, pool);
+                else if (transposeB)
+                    Gemm.MultiplyNT(m, n, k, a, lda, b, ldb, c, n, false, pool);
+                else
+                    Gemm.MultiplyNN(m, n, k, a, lda, b, ldb, c, n, false, pool);
+            }
+        }
+
+        void Theirs()
+        {
+            for (int i = 0; i < inner; i++)
+                OpenBlasMultiply(101, transposeA ? 112 : 111, transposeB ? 112 : 111, m, n, k, 1f, a, lda, b, ldb, 0f, d, n);
         }
     }
 
-    private static double Measure(char form, int m, int n, int k, WorkerPool pool, bool useOpenBlas)
+    // Integers from -8 to 8: a sum of 4096 products of them is exact in fp32, in any order.
+    private static float* Filled(Arena memory, long count)
     {
-        int lda = form == 'X' ? m : k, ldb = form == 'T' ? k : n;
-        float* a = Allocate((long)m * k), b = Allocate((long)n * k), c = Allocate((long)m * n);
-        int inner = Math.Max(1, (int)(2e6 / ((double)m * n * k)));
-        Timing timing = Timing.Of(
-            () =>
-            {
-                for (int i = 0; i < inner; i++)
-                {
-                    if (useOpenBlas)
-                        OpenBlasMultiply(101, form == 'X' ? 112 : 111, form == 'T' ? 112 : 111, m, n, k, 1f, a, lda, b, ldb, 0f, c, n);
-                    else if (form == 'N')
-                        Gemm.MultiplyNN(m, n, k, a, lda, b, ldb, c, n, false, pool);
-                    else if (form == 'T')
-                        Gemm.MultiplyNT(m, n, k, a, lda, b, ldb, c, n, false, pool);
-                    else
-                        Gemm.MultiplyTN(m, n, k, a, lda, b, ldb, c, n, false, pool);
-                }
-            },
-            10,
-            0.05);
-        NativeMemory.AlignedFree(a);
-        NativeMemory.AlignedFree(b);
-        NativeMemory.AlignedFree(c);
-        return 2.0 * m * n * k * inner / (Environment.GetEnvironmentVariable("CPU") != null ? timing.Processor : timing.Best) / 1e9;
-    }
-
-    private static float* Allocate(long count)
-    {
-        float* memory = (float*)NativeMemory.AlignedAlloc((nuint)count * sizeof(float), 64);
+        float* values = memory.Floats(count);
         for (long i = 0; i < count; i++)
-            memory[i] = (i % 17) - 8;
-        return memory;
+            values[i] = (i % 17) - 8;
+        return values;
     }
 
-    private static bool TrySetOpenBlasThreads(int threads)
+    private static string? OpenBlasVersion()
     {
         try
         {
-            SetOpenBlasThreads(threads);
-            return true;
+            return Marshal.PtrToStringUTF8(OpenBlasConfiguration())?.Trim();
         }
         catch (Exception exception) when (exception is DllNotFoundException or EntryPointNotFoundException)
         {
-            return false;
+            return null;
         }
     }
 
@@ -104,4 +204,7 @@ internal static unsafe partial class GemmBenchmark
 
     [LibraryImport("libopenblas.so.0", EntryPoint = "openblas_set_num_threads")]
     private static partial void SetOpenBlasThreads(int threads);
+
+    [LibraryImport("libopenblas.so.0", EntryPoint = "openblas_get_config")]
+    private static partial nint OpenBlasConfiguration();
 }

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Tandem.Benchmarks.Kernels;
 
 namespace Tandem.Benchmarks;
 
@@ -18,6 +19,8 @@ internal static class PerformanceReport
         ("Options", typeof(OptionReport)),
         ("Generate", typeof(GenerateReport)),
         ("Decode", typeof(DecodeReport)),
+        ("Gemm", typeof(GemmReport)),
+        ("Kernels", typeof(KernelReport)),
     ];
 
     /// <summary>Replaces a section, if one is given, and writes both files.</summary>

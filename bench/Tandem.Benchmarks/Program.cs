@@ -1,5 +1,6 @@
 using System.Globalization;
 using Tandem.Benchmarks;
+using Tandem.Benchmarks.Kernels;
 using Tandem.Language;
 using Tandem.Tensors;
 
@@ -14,20 +15,23 @@ const string Usage = """
                                                           adds to docs/performance.md and .json
            Tandem.Benchmarks generate <file> [--seconds S] [--only M] [--most N]
                                                           continuing CosmosQA's contexts against PyTorch; adds likewise
-           Tandem.Benchmarks decode [--seconds S]         cached decoding; adds to docs/performance.md and .json
+           Tandem.Benchmarks decode [--seconds S]         cached decoding and prompts; adds to docs/performance.md and .json
            Tandem.Benchmarks report                       docs/performance.md again, from the .json
-           Tandem.Benchmarks gemm [threads]               matrix products at training shapes against OpenBLAS
+           Tandem.Benchmarks gemm [--milliseconds M]      matrix products at training shapes against OpenBLAS; adds to
+                                                          docs/performance.md and .json
+           Tandem.Benchmarks kernels [--milliseconds M]   single kernels beside the machine's limits; adds to
+                                                          docs/performance.md and .json
            Tandem.Benchmarks profile <threads> [seconds] [width layers heads]
                                                           training steps only, of the 1M model or another, for a profiler
+    step and decode exit with 1 when they allocate more managed memory than bench/budget.json allows.
     """;
 switch (args.FirstOrDefault())
 {
     case "gemm":
-        GemmBenchmark.Run(args.Length > 1 ? [Integer(args[1])] : [1, Environment.ProcessorCount]);
+        GemmBenchmark.Run(Repository(), Option("--milliseconds", 100) / 1000.0);
         return 0;
     case "step":
-        StepComparison.Run(Repository(), Option("--seconds", 10), Wanted);
-        return 0;
+        return StepComparison.Run(Repository(), Option("--seconds", 10), Wanted);
     case "options" when args.Length > 1:
         OptionComparison.Run(Repository(), args[1], Option("--seconds", 20));
         return 0;
@@ -38,7 +42,9 @@ switch (args.FirstOrDefault())
         GenerateComparison.Run(Repository(), args[1], Option("--seconds", 20), Option("--most", int.MaxValue), Wanted);
         return 0;
     case "decode":
-        DecodeComparison.Run(Repository(), Option("--seconds", 5));
+        return DecodeComparison.Run(Repository(), Option("--seconds", 5));
+    case "kernels":
+        KernelComparison.Run(Repository(), Option("--milliseconds", 100));
         return 0;
     case "report":
         PerformanceReport.Update(Repository(), null);

@@ -14,6 +14,7 @@ internal sealed record Roofline(int Threads, double PeakGflops, double ReadGigab
 {
     private const int Iterations = 1_000_000;
     private const long BufferBytes = 256L << 20;
+    private const long SmallBytes = 16L << 20;
 
     /// <summary>Measures, in about two seconds.</summary>
     public static unsafe Roofline Measure(WorkerPool pool)
@@ -22,11 +23,6 @@ internal sealed record Roofline(int Threads, double PeakGflops, double ReadGigab
         float* sink = stackalloc float[threads * 16];
         Timing peak = Timing.Of(() => pool.Run(threads, &MultiplyAdds, sink), 20, 0.5);
         double operations = 2.0 * threads * Iterations * 12 * VectorWidth;
-
-        byte* buffer = (byte*)NativeMemory.AlignedAlloc((nuint)BufferBytes, 4096);
-        NativeMemory.Fill(buffer, (nuint)BufferBytes, 1);
-        Timing read = Timing.Of(() => pool.Run(64, &Read, buffer), 5, 0.3);
-        NativeMemory.AlignedFree(buffer);
 
         // What two or more threads take for one short chunk each, beyond what one chunk takes by itself.
         Timing alone = Timing.Of(() => Repeat(1), 20, 0.05);
@@ -37,7 +33,29 @@ internal sealed record Roofline(int Threads, double PeakGflops, double ReadGigab
                 pool.Run(chunks, &ShortWork, null);
         }
 
-        return new Roofline(threads, operations / peak.Best / 1e9, BufferBytes / read.Best / 1e9, Math.Max(0, together.Best - alone.Best) * 1e3);
+        return new Roofline(threads, operations / peak.Best / 1e9, MeasureReading(pool, BufferBytes, 0.3), Math.Max(0, together.Best - alone.Best) * 1e3);
+    }
+
+    /// <summary>How fast a buffer is read that was read just before, in 10⁹ bytes per second: the rate of the cache or memory that holds it.</summary>
+    /// <param name="pool">The threads; of a small buffer, each reads its own part again and again.</param>
+    /// <param name="bytes">The size of the buffer.</param>
+    /// <param name="seconds">The least time.</param>
+    public static unsafe double MeasureReading(WorkerPool pool, long bytes, double seconds)
+    {
+        // Many parts keep the threads together; few take no time to hand out.
+        int parts = bytes < SmallBytes ? pool.Threads : 64;
+        var reading = new Reading
+        {
+            PartBytes = Math.Max(128, bytes / parts / 128 * 128),
+            Passes = (int)Math.Max(1, SmallBytes / bytes),
+        };
+        bytes = parts * reading.PartBytes;
+        reading.Buffer = (byte*)NativeMemory.AlignedAlloc((nuint)bytes, 4096);
+        NativeMemory.Fill(reading.Buffer, (nuint)bytes, 1);
+        Reading* state = &reading;
+        Timing timing = Timing.Of(() => pool.Run(parts, &Read, state), 5, seconds);
+        NativeMemory.AlignedFree(reading.Buffer);
+        return reading.Passes * bytes / timing.Best / 1e9;
     }
 
     /// <summary>The better of two measurements, each limit by itself.</summary>
@@ -100,18 +118,23 @@ internal sealed record Roofline(int Threads, double PeakGflops, double ReadGigab
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static unsafe void Read(void* state, int chunk)
     {
-        long length = BufferBytes / 64;
-        byte* from = (byte*)state + (chunk * length);
+        Reading* reading = (Reading*)state;
+        long length = reading->PartBytes;
+        byte* from = reading->Buffer + (chunk * length);
+        int passes = reading->Passes;
         Vector256<int> a = default, b = default, c = default, d = default;
-        for (long i = 0; i < length; i += 128)
+        for (int pass = 0; pass < passes; pass++)
         {
-            a ^= Vector256.Load((int*)(from + i));
-            b ^= Vector256.Load((int*)(from + i + 32));
-            c ^= Vector256.Load((int*)(from + i + 64));
-            d ^= Vector256.Load((int*)(from + i + 96));
+            for (long i = 0; i < length; i += 128)
+            {
+                a ^= Vector256.Load((int*)(from + i));
+                b ^= Vector256.Load((int*)(from + i + 32));
+                c ^= Vector256.Load((int*)(from + i + 64));
+                d ^= Vector256.Load((int*)(from + i + 96));
+            }
         }
 
-        // The buffer is filled with ones: the result is zero, which the compiler does not know.
+        // The bytes are all the same and each vector takes as many of them: the result is zero, which the compiler does not know.
         if ((a ^ b ^ c ^ d) != Vector256<int>.Zero)
             throw new InvalidOperationException("The buffer changed while it was read.");
     }
@@ -125,5 +148,12 @@ internal sealed record Roofline(int Threads, double PeakGflops, double ReadGigab
             x *= 6364136223846793005UL;
         if (x == 0)
             throw new InvalidOperationException("An odd number times odd numbers is odd.");
+    }
+
+    private unsafe struct Reading
+    {
+        public byte* Buffer;
+        public long PartBytes;
+        public int Passes;
     }
 }

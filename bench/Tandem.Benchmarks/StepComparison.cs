@@ -32,6 +32,9 @@ internal sealed record StepRow(
 /// <summary>All rows of one run.</summary>
 internal sealed record StepReport(Machine Machine, StepRow[] Rows) : IPerformanceSection
 {
+    /// <summary>The managed memory of a step of each kind.</summary>
+    public Allocation[] Allocations { get; init; } = [];
+
     string IPerformanceSection.Title => "A training step";
 
     string IPerformanceSection.Command => "step";
@@ -59,6 +62,14 @@ internal sealed record StepReport(Machine Machine, StepRow[] Rows) : IPerformanc
             text.AppendLine();
             text.AppendLine(culture, $"Both start from the same weights and follow the same losses ({string.Join(", ", Rows[0].Tandem.Losses.Select(l => l.ToString("F5", culture)))} nats by Tandem, {string.Join(", ", first.Losses.Select(l => l.ToString("F5", culture)))} by PyTorch in the first three steps of the {Rows[0].Model} model).");
         }
+
+        if (Allocations.Length == 0)
+            return;
+        text.AppendLine();
+        text.AppendLine("| Work, in a steady state | Managed bytes allocated | Allowed by `bench/budget.json` |");
+        text.AppendLine("|---|---:|---:|");
+        foreach (Allocation allocation in Allocations)
+            text.AppendLine(culture, $"| {allocation.Work} | {allocation.Bytes:F0} | {allocation.Allowed} |");
     }
 }
 
@@ -68,8 +79,10 @@ internal static class StepComparison
     // The same tokens a step at each length; fewer of the largest model, whose step would take half a minute.
     private const int Tokens = 4096, FewTokens = 1024;
 
-    public static void Run(string repository, double seconds, Func<string, bool> wanted)
+    /// <summary>The exit code: 1 when a step allocates more than bench/budget.json allows.</summary>
+    public static int Run(string repository, double seconds, Func<string, bool> wanted)
     {
+        AllocationBudget budget = AllocationBudget.Read(repository);
         string? pyTorch = PyTorchPeer.Version();
         if (pyTorch is null)
             Console.WriteLine("PyTorch is not installed: bench/peers/setup.sh installs it.");
@@ -98,7 +111,23 @@ internal static class StepComparison
             }
         }
 
-        PerformanceReport.Update(repository, new StepReport(Machine.This(pyTorch), [.. rows]));
+        Allocation[] allocations =
+        [
+            new("A training step (1M)", AllocationOfStep(threadCounts[^1]), budget.TrainingStep),
+            new("A fine-tuning step on options (1M)", Allocation.OfFineTuningStep(threadCounts[^1]), budget.FineTuningStep),
+        ];
+        PerformanceReport.Update(repository, new StepReport(Machine.This(pyTorch), [.. rows]) { Allocations = allocations });
+        return Allocation.Check(allocations);
+    }
+
+    private static double AllocationOfStep(int threads)
+    {
+        using var model = new Transformer(TrainingStep.OneMillion);
+        model.Initialize(new RandomStream(1));
+        using var step = new TrainingStep(model, TrainingStep.DrawTokens(Tokens / 128, 128, model.Configuration.VocabularySize), Tokens / 128, threads);
+        for (int i = 0; i < 3; i++)
+            step.Run();
+        return Allocation.Of(() => step.Run(), 4);
     }
 
     private static StepRow Measure(

@@ -3,7 +3,7 @@ using System.Diagnostics;
 namespace Tandem.Benchmarks;
 
 /// <summary>The times of repeated runs, in seconds. The best is what the machine can do; the median what it did.</summary>
-internal readonly record struct Timing(double Best, double Median, double Processor)
+internal readonly record struct Timing(double Best, double Median)
 {
     /// <summary>Runs an action until both limits are reached, after one run that is not counted.</summary>
     /// <param name="action">What is timed.</param>
@@ -13,7 +13,6 @@ internal readonly record struct Timing(double Best, double Median, double Proces
     {
         action();
         var times = new List<double>();
-        TimeSpan processor = Environment.CpuUsage.UserTime;
         long start = Stopwatch.GetTimestamp();
         while (times.Count < repetitions || Stopwatch.GetElapsedTime(start).TotalSeconds < seconds)
         {
@@ -23,6 +22,6 @@ internal readonly record struct Timing(double Best, double Median, double Proces
         }
 
         times.Sort();
-        return new Timing(times[0], times[times.Count / 2], (Environment.CpuUsage.UserTime - processor).TotalSeconds / times.Count);
+        return new Timing(times[0], times[times.Count / 2]);
     }
 }

@@ -103,6 +103,22 @@ public class OptionFineTuningTests
     }
 
     [Fact]
+    public void Step_SteadyState_AllocatesNothing()
+    {
+        using Transformer model = TinyModel.Create();
+        using var pool = new WorkerPool(1);
+        OptionExample example = TinyModel.Questions(1, 1)[0];
+        using var session = new OptionFineTuningSession(
+            model, [.. Enumerable.Repeat(example, 64)], Quick, pool, SilentObserver.Instance, checkpointDirectory: null);
+        for (int i = 0; i < 3; i++)
+            session.Step();
+
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        session.Step();
+        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
+    }
+
+    [Fact]
     public void Run_ModelWithTooFewHeads_IsAUsageFault()
     {
         using Transformer full = TinyModel.Create();

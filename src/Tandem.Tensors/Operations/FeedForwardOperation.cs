@@ -88,7 +88,7 @@ internal sealed unsafe class FeedForwardOperation : Operation
 
     // h of a block of rows.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Activate(void* state, int first, int rows)
+    internal static void Activate(void* state, int first, int rows)
     {
         ref Work work = ref *(Work*)state;
         nint i = (nint)first * work.Columns, end = i + ((nint)rows * work.Columns);
@@ -113,7 +113,7 @@ internal sealed unsafe class FeedForwardOperation : Operation
 
     // dg, du and, in the place of dh, h of a block of rows.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Differentiate(void* state, int first, int rows)
+    internal static void Differentiate(void* state, int first, int rows)
     {
         ref Work work = ref *(Work*)state;
         nint i = (nint)first * work.Columns, end = i + ((nint)rows * work.Columns);
@@ -151,7 +151,7 @@ internal sealed unsafe class FeedForwardOperation : Operation
         slope = Vector256.FusedMultiplyAdd(silu, Vector256<float>.One - sigmoid, sigmoid);
     }
 
-    private struct Work
+    internal struct Work
     {
         public NormalizedRows Normalized;
         public float* Gate;

@@ -74,17 +74,13 @@ internal sealed class OptionBatch
 
     private OptionGroup Group(int options)
     {
-        for (int i = 0; i < _groups.Count; i++)
-        {
-            if (_groups[i].Options == options)
-                return _groups[i];
-        }
-
         // In order of K, whatever came first: the order of the groups is the order in which gradients are added.
-        var group = new OptionGroup(options);
-        int place = _groups.FindIndex(g => g.Options > options);
-        _groups.Insert(place < 0 ? _groups.Count : place, group);
-        return group;
+        int place = 0;
+        while (place < _groups.Count && _groups[place].Options < options)
+            place++;
+        if (place == _groups.Count || _groups[place].Options != options)
+            _groups.Insert(place, new OptionGroup(options));
+        return _groups[place];
     }
 }
 
