@@ -125,7 +125,7 @@ internal static class StepComparison
         const int sequences = Tokens / 128;
         using var model = new Transformer(TrainingStep.OneMillion);
         model.Initialize(new RandomStream(1));
-        using var step = new TrainingStep(model, TrainingStep.DrawTokens(Tokens / 128, 128, model.Configuration.VocabularySize), Tokens / 128, threads);
+        using var step = new TrainingStep(model, TrainingStep.DrawTokens(sequences, 128, model.Configuration.VocabularySize), sequences, threads);
         for (int i = 0; i < 3; i++)
             step.Run();
         return Allocation.Of(() => step.Run(), 4);

@@ -139,7 +139,7 @@ internal static unsafe partial class GemmDriver<TKernel>
         for (int i = 0; i < blocks->Count; i++)
         {
             RowsState* packed = blocks->Packed + i;
-            var ahead = new Lookahead((nint)Panels(packed->Columns) * packed->Depth * Tiles(rows));
+            var ahead = new Lookahead(LookaheadSteps(packed, Panels(packed->Columns), rows));
             Add(ref ahead, packed, chunk, blocks->Steps[i].Fetch);
             Add(ref ahead, packed, chunk, blocks->Steps[i].SecondFetch);
             MultiplyPanels(packed->Problem.Block(first, rows), packed, 0, Panels(packed->Columns), ref ahead);

@@ -15,6 +15,9 @@ internal static unsafe partial class GemmDriver<TKernel>
     // The largest block of B packed at once.
     private const int BlockFloats = 1 << 18;
 
+    // Floats of a packed block of B from which on its panels no longer stay in a second-level cache.
+    private const int BlockFetchFloats = 1 << 16;
+
     // A block of B smaller than this is packed by the calling thread.
     private const int PackingThreshold = 8192;
     private const int PackDepth = 64;
@@ -212,7 +215,7 @@ internal static unsafe partial class GemmDriver<TKernel>
 
             // A comes from memory: while a block of rows is computed, the one that this thread is likely to take next is fetched.
             int panels = tiles.LastPanel - tiles.FirstPanel;
-            var ahead = new Lookahead((nint)panels * block->Depth * (tiles.LastTile - tiles.FirstTile));
+            var ahead = new Lookahead(LookaheadSteps(block, panels, rows));
             if (block->Cut.IsGrid && tiles.FirstPanel == 0 && p.ARow <= 2 * block->Depth)
                 AddNextRows(ref ahead, block, chunk / block->Cut.Across, p.A + block->Start, (int)p.ARow);
             MultiplyPanels(p.Block(firstRow, rows), block, tiles.FirstPanel, tiles.LastPanel, ref ahead);
@@ -235,11 +238,20 @@ internal static unsafe partial class GemmDriver<TKernel>
         ahead.Add(matrix + ((nint)first * columns), columns, columns, rows);
     }
 
+    // The tiles of each panel during which the next panel of a packed block of B is fetched, if the block is too large to stay
+    // in a core's cache: half of them. During the others the rows are fetched that are needed next.
+    private static int TilesFetchingB(RowsState* block, int panels, int rows) =>
+        panels * (long)block->Depth * TKernel.Columns > BlockFetchFloats ? rows / TKernel.Rows / 2 : 0;
+
+    private static nint LookaheadSteps(RowsState* block, int panels, int rows) =>
+        (nint)panels * block->Depth * (Tiles(rows) - TilesFetchingB(block, panels, rows));
+
     // All rows of a product times some panels of a packed block of B.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void MultiplyPanels(
         in GemmProblem p, RowsState* block, int firstPanel, int lastPanel, ref Lookahead next)
     {
+        int tilesFetchingB = TilesFetchingB(block, lastPanel - firstPanel, p.M);
         for (int from = 0; from < block->Depth; from += Gemm.ChunkDepth)
         {
             int depth = Math.Min(Gemm.ChunkDepth, block->Depth - from);
@@ -249,11 +261,26 @@ internal static unsafe partial class GemmDriver<TKernel>
                 int column = panel * TKernel.Columns;
                 int columns = Math.Min(TKernel.Columns, block->Columns - column);
                 float* b = block->PackedB + (panel * block->PanelStride) + ((nint)from * TKernel.Columns);
-                byte* ahead = next.Take((nint)depth * Tiles(p.M), b, out nint aheadStep);
                 float* addend = p.Addend(0, block->Column + column, block->Start + from, out nint addendRow);
+                float* c = p.C + block->Column + column, rowsOfA = a;
+                int rows = p.M;
+                if (tilesFetchingB > 0)
+                {
+                    int some = tilesFetchingB * TKernel.Rows;
+                    nint step = (TKernel.Columns * sizeof(float) + tilesFetchingB - 1) / tilesFetchingB;
+                    MultiplyPanel(
+                        some, columns, depth, a, TKernel.Rows * p.ARow, p.ARow, 1, b, TKernel.Columns, c, p.Ldc, addend, addendRow,
+                        (byte*)(b + block->PanelStride), step);
+                    rows -= some;
+                    rowsOfA += some * p.ARow;
+                    c += some * p.Ldc;
+                    addend += some * addendRow;
+                }
+
+                byte* ahead = next.Take((nint)depth * Tiles(rows), b, out nint aheadStep);
                 MultiplyPanel(
-                    p.M, columns, depth, a, TKernel.Rows * p.ARow, p.ARow, 1, b, TKernel.Columns, p.C + block->Column + column,
-                    p.Ldc, addend, addendRow, ahead, aheadStep);
+                    rows, columns, depth, rowsOfA, TKernel.Rows * p.ARow, p.ARow, 1, b, TKernel.Columns, c, p.Ldc, addend, addendRow, ahead,
+                    aheadStep);
             }
         }
 
