@@ -209,10 +209,10 @@ public sealed class Transformer : IDisposable
         hidden, _scoreHead ?? throw new InvalidOperationException("This transformer has no score heads."));
 
     /// <summary>Loads a model directory in Hugging Face's layout: config.json and model.safetensors, whole or in shards.</summary>
-    /// <exception cref="UserFaultException">A file is absent or malformed, or they do not fit together.</exception>
     /// <param name="directory">The directory.</param>
     /// <param name="storage">How the parameters are kept: see the constructor.</param>
-    /// <param name="adapters">Adapters to add, not yet initialized.</param>
+    /// <param name="adapters">Adapters: those in the files, or new ones, which are zero until they are initialized.</param>
+    /// <exception cref="UserFaultException">A file is absent or malformed, or they do not fit together.</exception>
     public static Transformer Load(
         string directory, ParameterStorage storage = ParameterStorage.Trainable, LowRankConfiguration? adapters = null) =>
         ModelDirectory.Load(directory, storage, adapters);
@@ -230,7 +230,8 @@ public sealed class Transformer : IDisposable
 
     /// <summary>
     /// Saves a model directory that Hugging Face's tools load: model.safetensors (a tied head left out),
-    /// generation_config.json and config.json, each written atomically.
+    /// generation_config.json and config.json, each written atomically. Adapters are saved among the parameters, which only
+    /// <see cref="Load(string, ParameterStorage, LowRankConfiguration)"/> reads: other tools want the model <see cref="Merged"/>.
     /// </summary>
     /// <exception cref="UserFaultException">A file cannot be written.</exception>
     public void Save(string directory, StorageType storage = StorageType.F32) => ModelDirectory.Save(this, directory, storage);

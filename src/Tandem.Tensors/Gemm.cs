@@ -48,26 +48,6 @@ public static unsafe class Gemm
     }
 
     /// <summary>
-    /// C[m, n] = bias + A[m, k] · Bᵀ with B[n, k] and one bias per column: the same bits as adding the product to rows of
-    /// biases, without writing them first. Parameters as in <see cref="MultiplyNN"/>.
-    /// </summary>
-    internal static void MultiplyNT(
-        int m, int n, int k, float* a, int lda, float* b, int ldb, float* bias, float* c, int ldc, WorkerPool pool)
-    {
-        Multiply(new GemmProblem(m, n, k, a, lda, 1, b, 1, ldb, c, ldc, false, bias), pool);
-    }
-
-    /// <summary>
-    /// C[m, n] = residual[m, n] + A[m, k] · Bᵀ with B[n, k]: the bits of the whole product added to the residual, whose rows
-    /// are <paramref name="ldc"/> apart. Parameters as in <see cref="MultiplyNN"/>.
-    /// </summary>
-    internal static void MultiplyNTPlus(
-        int m, int n, int k, float* a, int lda, float* b, int ldb, float* residual, float* c, int ldc, WorkerPool pool)
-    {
-        Multiply(new GemmProblem(m, n, k, a, lda, 1, b, 1, ldb, c, ldc, false, null, residual), pool);
-    }
-
-    /// <summary>
     /// C[m, n] = Aᵀ · B[k, n] with A[k, m], or C += Aᵀ · B. Parameters as in <see cref="MultiplyNN"/>, with
     /// <paramref name="lda"/> at least <paramref name="m"/>.
     /// </summary>

@@ -25,31 +25,25 @@ internal readonly unsafe struct GemmProblem(
 
     /// <summary>C = x·Wᵀ + bias, or + residual, for a weight W[out, in]; the rows of x are <paramref name="stride"/> apart.</summary>
     public static GemmProblem Projection(
-        int rows, float* x, int stride, Parameter weight, float* bias, float* c, float* residual = null)
+        int rows, float* x, int stride, WeightRows weight, float* bias, float* c, float* residual = null) => new(
+        rows, weight.Count, weight.Columns, x, stride, 1, weight.Singles, 1, weight.Columns, c, weight.Count, false, bias, residual)
     {
-        Tensor w = weight.Tensor; // [out, in]
-        return new GemmProblem(rows, w.Rows, w.Columns, x, stride, 1, w.Data, 1, w.Columns, c, w.Rows, false, bias, residual)
-        {
-            HalfB = weight.Halves,
-        };
-    }
+        HalfB = weight.Halves,
+    };
 
     /// <summary>C += x·Wᵀ for a weight W[out, in].</summary>
-    public static GemmProblem Accumulation(int rows, float* x, Parameter weight, float* c)
+    public static GemmProblem Accumulation(int rows, float* x, WeightRows weight, float* c) => new(
+        rows, weight.Count, weight.Columns, x, weight.Columns, 1, weight.Singles, 1, weight.Columns, c, weight.Count, true)
     {
-        Tensor w = weight.Tensor; // [out, in]
-        return new GemmProblem(rows, w.Rows, w.Columns, x, w.Columns, 1, w.Data, 1, w.Columns, c, w.Rows, true) { HalfB = weight.Halves };
-    }
+        HalfB = weight.Halves,
+    };
 
     /// <summary>C = or += dy·W: the gradient of a projection's input.</summary>
-    public static GemmProblem InputGradient(int rows, float* dy, Parameter weight, float* c, bool accumulate)
+    public static GemmProblem InputGradient(int rows, float* dy, WeightRows weight, float* c, bool accumulate) => new(
+        rows, weight.Columns, weight.Count, dy, weight.Count, 1, weight.Singles, weight.Columns, 1, c, weight.Columns, accumulate)
     {
-        Tensor w = weight.Tensor; // [out, in]
-        return new GemmProblem(rows, w.Columns, w.Rows, dy, w.Rows, 1, w.Data, w.Columns, 1, c, w.Columns, accumulate)
-        {
-            HalfB = weight.Halves,
-        };
-    }
+        HalfB = weight.Halves,
+    };
 
     /// <summary>dW += dyᵀ·x: the gradient of a projection's weight.</summary>
     public static GemmProblem WeightGradient(int rows, float* dy, float* x, int stride, Tensor weight) => new(
@@ -100,4 +94,32 @@ internal readonly unsafe struct GemmProblem(
         for (nint at = (row * Ldc) + column; rows > 0; rows--, at += Ldc)
             Lanes.Copy(Residual + at, C + at, columns, accumulate: true);
     }
+}
+
+/// <summary>Rows of a weight [out, in], all of them or some, as they are stored.</summary>
+internal readonly unsafe struct WeightRows
+{
+    /// <summary>Some rows.</summary>
+    public WeightRows(Parameter weight, int first, int count)
+    {
+        Tensor all = weight.Tensor;
+        (Count, Columns) = (count, all.Columns);
+        Singles = all.Data == null ? null : all.Data + ((long)first * Columns);
+        Halves = weight.Halves == null ? null : weight.Halves + ((long)first * Columns);
+    }
+
+    /// <summary>The number of rows.</summary>
+    public int Count { get; }
+
+    /// <summary>The number of columns.</summary>
+    public int Columns { get; }
+
+    /// <summary>The first element in fp32, or null.</summary>
+    public float* Singles { get; }
+
+    /// <summary>The first element in bfloat16, or null.</summary>
+    public BFloat16* Halves { get; }
+
+    /// <summary>All rows.</summary>
+    public static implicit operator WeightRows(Parameter weight) => new(weight, 0, weight.Tensor.Rows);
 }

@@ -16,7 +16,7 @@ public readonly unsafe struct Tensor : IEquatable<Tensor>
         Columns = columns;
     }
 
-    /// <summary>The first value.</summary>
+    /// <summary>The first value; null for a parameter that is not kept in fp32.</summary>
     public float* Data { get; }
 
     /// <summary>The first value of d loss / d this; null when no gradient is wanted.</summary>
@@ -31,8 +31,8 @@ public readonly unsafe struct Tensor : IEquatable<Tensor>
     /// <summary>Rows × Columns.</summary>
     public int Length => Rows * Columns;
 
-    /// <summary>The values, row by row.</summary>
-    public Span<float> Values => new(Data, Length);
+    /// <summary>The values, row by row; empty when they are not kept in fp32.</summary>
+    public Span<float> Values => Data == null ? default : new(Data, Length);
 
     /// <summary>The gradient, row by row; empty when no gradient is wanted.</summary>
     public Span<float> Gradients => Gradient == null ? default : new(Gradient, Length);

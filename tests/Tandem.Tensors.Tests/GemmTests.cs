@@ -93,7 +93,7 @@ public sealed unsafe class GemmTests
                     try
                     {
                         fixed (float* pActual = actual)
-                            Gemm.MultiplyNT(m, n, k, pa + 1, lda, pb + 1, ldb, pBias + 1, pActual + 1, ldc, pool);
+                            Gemm.Multiply(new GemmProblem(m, n, k, pa + 1, lda, 1, pb + 1, 1, ldb, pActual + 1, ldc, false, pBias + 1), pool);
                     }
                     finally
                     {
@@ -112,7 +112,7 @@ public sealed unsafe class GemmTests
     [InlineData(200, 16, 520)]
     [InlineData(230, 520, 600)]
     [InlineData(5, 7, 0)]
-    public void MultiplyNTPlus_EveryPathAndThreadCount_EqualsAddingTheProductToTheResidualBitForBit(int m, int n, int k)
+    public void Multiply_ResidualOnEveryPathAndThreadCount_EqualsAddingTheProductBitForBit(int m, int n, int k)
     {
         var random = new RandomStream(4);
         float[] a = Fill(random, (m * k) + 1), b = Fill(random, (n * k) + 1), residual = Fill(random, m * n);
@@ -130,7 +130,7 @@ public sealed unsafe class GemmTests
                     foreach (int threads in new[] { 1, 2, 3 })
                     {
                         using var pool = new WorkerPool(threads);
-                        Gemm.MultiplyNTPlus(m, n, k, pa, k, pb, k, pResidual, pActual, n, pool);
+                        Gemm.Multiply(new GemmProblem(m, n, k, pa, k, 1, pb, 1, k, pActual, n, false, null, pResidual), pool);
                         AssertSameBits(expected, actual, $"{m}×{n}×{k} plus residual, {path}, {threads} threads");
                     }
                 }

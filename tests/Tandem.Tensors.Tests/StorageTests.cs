@@ -85,7 +85,9 @@ public sealed unsafe class StorageTests
         if (rows == 0)
             return [rowsOfTable.Values.ToArray(), corrected.Values.ToArray()];
         Tensor sum = tape.Linear(tape.Reshape(tape.Add(rowsOfTable, fed), rows, inputs), weights["coefficients"]); // [N, 1]
-        Tensor loss = tape.BinaryCrossEntropy(sum, Draw(rows), default, rows);
+        int[] targets = [.. Enumerable.Range(0, rows).Select(i => i * 7 % outputs)];
+        Tensor loss = tape.Add(
+            tape.BinaryCrossEntropy(sum, Draw(rows), default, rows), tape.LinearCrossEntropy(fed, weights["up"], targets, default, rows));
         tape.Backward(loss);
         return [rowsOfTable.Values.ToArray(), corrected.Values.ToArray(), loss.Values.ToArray(), x.Gradients.ToArray()];
 

@@ -75,20 +75,14 @@ internal sealed unsafe class LinearCrossEntropyOperation : Operation
         Multiply(tape, block);
         _rows.Differentiate(tape.Pool, block, _result.Gradient[0], block.Data, accumulate: false);
         int width = _x.Columns;
-        long atX = (long)block.FirstRow * width, atWeight = (long)block.FirstColumn * width;
-        Tensor w = _weight.Tensor;
+        long atX = (long)block.FirstRow * width;
         if (_xNode >= 0)
-        {
-            Gemm.MultiplyNN(
-                block.Rows, width, block.Columns, block.Data, block.Columns, w.Data + atWeight, width, _x.Gradient + atX, width,
-                accumulate, tape.Pool);
-        }
-
+            Gemm.Multiply(GemmProblem.InputGradient(block.Rows, block.Data, Weight(block), _x.Gradient + atX, accumulate), tape.Pool);
         if (_weight.IsTrainable)
         {
             Gemm.MultiplyTN(
-                block.Columns, width, block.Rows, block.Data, block.Columns, _x.Data + atX, width, w.Gradient + atWeight, width,
-                true, tape.Pool);
+                block.Columns, width, block.Rows, block.Data, block.Columns, _x.Data + atX, width,
+                _weight.Tensor.Gradient + ((long)block.FirstColumn * width), width, true, tape.Pool);
         }
     }
 
@@ -96,9 +90,10 @@ internal sealed unsafe class LinearCrossEntropyOperation : Operation
     private LogitBlock Multiply(Tape tape, LogitBlock block)
     {
         int width = _x.Columns;
-        Gemm.MultiplyNT(
-            block.Rows, block.Columns, width, _x.Data + ((long)block.FirstRow * width), width,
-            _weight.Tensor.Data + ((long)block.FirstColumn * width), width, block.Data, block.Columns, false, tape.Pool);
+        Gemm.Multiply(
+            GemmProblem.Projection(block.Rows, _x.Data + ((long)block.FirstRow * width), width, Weight(block), null, block.Data), tape.Pool);
         return block;
     }
+
+    private WeightRows Weight(LogitBlock block) => new(_weight, block.FirstColumn, block.Columns);
 }
