@@ -165,12 +165,15 @@ public sealed class Transformer : IDisposable
     {
         LayerRows* all = LayerRows.Copy(tape.Arena, batch, default);
         LayerRows* wanted = rows.IsEmpty ? all : LayerRows.Copy(tape.Arena, batch, rows);
-        Tensor x = tape.Embedding(batch.Tokens, _embedding);                    // [N, C]
+
+        // Without a backward pass nothing of a layer is needed again: the next one takes its memory.
+        bool keeps = tape.IsRecording && !RecomputesActivations;
+        Tensor x = tape.Embedding(batch.Tokens, _embedding);                             // [N, C]
         foreach (var layer in _layers)
         {
             states?.Add(x);
             LayerRows* own = layer == _layers[^1] ? wanted : all;
-            x = RecomputesActivations ? tape.Recompute(x, layer, own) : layer.Run(tape, x, own); // [N, C], at last [R, C]
+            x = keeps ? layer.Run(tape, x, own) : tape.Recompute(x, layer, own);         // [N, C], at last [R, C]
         }
 
         Tensor hidden = tape.RmsNorm(x, _finalNorm, Configuration.RmsNormEpsilon); // [N, C]

@@ -51,6 +51,9 @@ public sealed unsafe partial class Tape : IDisposable
     /// <summary>The threads the operations run on.</summary>
     public WorkerPool Pool { get; }
 
+    /// <summary>Whether operations are recorded for a backward pass.</summary>
+    public bool IsRecording => _recording;
+
     /// <summary>Starts a step: forgets all records and makes the arena's memory free again.</summary>
     /// <param name="recording">False for inference: nothing is recorded and no result has a gradient.</param>
     public void Begin(bool recording)
