@@ -27,9 +27,9 @@ internal readonly unsafe struct GemmProblem(
     public static GemmProblem Projection(
         int rows, float* x, int stride, WeightRows weight, float* bias, float* c, float* residual = null) => new(
         rows, weight.Count, weight.Columns, x, stride, 1, weight.Singles, 1, weight.Columns, c, weight.Count, false, bias, residual)
-    {
-        HalfB = weight.Halves,
-    };
+        {
+            HalfB = weight.Halves,
+        };
 
     /// <summary>C += x·Wᵀ for a weight W[out, in].</summary>
     public static GemmProblem Accumulation(int rows, float* x, WeightRows weight, float* c) => new(
