@@ -28,7 +28,7 @@ internal sealed record AllocationBudget(long TrainingStep, long FineTuningStep, 
         }
         catch (Exception exception) when (exception is IOException or JsonException)
         {
-            throw new UserFaultException($"{file} cannot be read: {exception.Message}.", "Restore it from version control.", inner: exception);
+            throw new UserFaultException($"{file} cannot be read: {exception.Message.TrimEnd('.')}.", "Restore it from version control.", inner: exception);
         }
     }
 }

@@ -32,9 +32,12 @@ internal sealed record FineTuneRow(
 /// <summary>All rows of one run.</summary>
 internal sealed record FineTuneReport(Machine Machine, string Items, FineTuneRow[] Rows) : IPerformanceSection
 {
+    /// <summary>The options that chose what was measured.</summary>
+    public string Options { get; init; } = "";
+
     string IPerformanceSection.Title => "Fine-tuning on answers";
 
-    string IPerformanceSection.Command => "finetune <CosmosQA's valid.csv>";
+    string IPerformanceSection.Command => "finetune <CosmosQA's valid.csv>" + Options;
 
     void IPerformanceSection.AppendBody(StringBuilder text)
     {
@@ -64,7 +67,7 @@ internal static class FineTuneComparison
     /// <summary>The steps whose losses are compared.</summary>
     public const int Losses = 4;
 
-    public static void Run(string repository, string itemsFile, double seconds, int most, Func<string, bool> wanted)
+    public static void Run(string repository, string itemsFile, double seconds, Selection selection)
     {
         string? pyTorch = PyTorchPeer.Version();
         string script = Path.Combine(repository, "bench", "peers", "torch_finetune.py");
@@ -76,9 +79,9 @@ internal static class FineTuneComparison
             ("100M", OptionComparison.HundredMillion, 32, 32_000),
         })
         {
-            if (!wanted(name))
+            if (!selection.Includes(name))
                 continue;
-            int count = Math.Min(all, most);
+            int count = Math.Min(all, selection.Most);
             using var model = new Transformer(shape with { VocabularySize = vocabulary });
             model.Initialize(new RandomStream(1));
             AnswerExample[] examples =
@@ -114,7 +117,7 @@ internal static class FineTuneComparison
             }
         }
 
-        PerformanceReport.Update(repository, new FineTuneReport(Machine.This(pyTorch), Path.GetFileName(itemsFile), [.. rows]));
+        PerformanceReport.Update(repository, new FineTuneReport(Machine.This(pyTorch), Path.GetFileName(itemsFile), [.. rows]) { Options = selection.ToString() });
     }
 
     private static double Apart(double[] ours, double[] theirs) => ours.Zip(theirs, (a, b) => Math.Abs(a - b) / Math.Abs(b)).Max();

@@ -32,9 +32,12 @@ internal sealed record GenerateRow(
 /// <summary>All rows of one run.</summary>
 internal sealed record GenerateReport(Machine Machine, string Items, GenerateRow[] Rows) : IPerformanceSection
 {
+    /// <summary>The options that chose what was measured.</summary>
+    public string Options { get; init; } = "";
+
     string IPerformanceSection.Title => "Generating from many prompts";
 
-    string IPerformanceSection.Command => "generate <CosmosQA's valid.csv>";
+    string IPerformanceSection.Command => "generate <CosmosQA's valid.csv>" + Options;
 
     void IPerformanceSection.AppendBody(StringBuilder text)
     {
@@ -64,7 +67,7 @@ internal static class GenerateComparison
     private const int Longest = 64, Shortest = 8;
     private static readonly int[] s_slots = [8, 16, 32];
 
-    public static void Run(string repository, string itemsFile, double seconds, int most, Func<string, bool> wanted)
+    public static void Run(string repository, string itemsFile, double seconds, Selection selection)
     {
         string? pyTorch = PyTorchPeer.Version();
         string script = Path.Combine(repository, "bench", "peers", "torch_generate.py");
@@ -76,9 +79,9 @@ internal static class GenerateComparison
             ("100M", OptionComparison.HundredMillion, 32, 32_000),
         })
         {
-            if (!wanted(name))
+            if (!selection.Includes(name))
                 continue;
-            int count = Math.Min(all, most);
+            int count = Math.Min(all, selection.Most);
             using var model = new Transformer(shape with { VocabularySize = vocabulary });
             model.Initialize(new RandomStream(1));
             int[][] prompts = [.. CosmosQuestion.Read(itemsFile, vocabulary).Take(count).Select(question => question.Context)];
@@ -109,7 +112,7 @@ internal static class GenerateComparison
             }
         }
 
-        PerformanceReport.Update(repository, new GenerateReport(Machine.This(pyTorch), Path.GetFileName(itemsFile), [.. rows]));
+        PerformanceReport.Update(repository, new GenerateReport(Machine.This(pyTorch), Path.GetFileName(itemsFile), [.. rows]) { Options = selection.ToString() });
     }
 
     // As the peer finds its batch size: on as many prompts as the largest takes, with a quarter of the tokens.

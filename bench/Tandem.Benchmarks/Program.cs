@@ -27,62 +27,70 @@ const string Usage = """
                                                           training steps only, of the 1M model or another, for a profiler
     step and decode exit with 1 when they allocate more managed memory than bench/budget.json allows.
     """;
-switch (args.FirstOrDefault())
+var selection = new Selection(Text("--only"), Option("--most", int.MaxValue));
+try
 {
-    case "gemm":
-        GemmBenchmark.Run(Repository(), Option("--milliseconds", 100) / 1000.0);
-        return 0;
-    case "step":
-        return StepComparison.Run(Repository(), Option("--seconds", 10), Wanted);
-    case "options" when args.Length > 1:
-        OptionComparison.Run(Repository(), args[1], Option("--seconds", 20));
-        return 0;
-    case "finetune" when args.Length > 1:
-        FineTuneComparison.Run(Repository(), args[1], Option("--seconds", 20), Option("--most", int.MaxValue), Wanted);
-        return 0;
-    case "generate" when args.Length > 1:
-        GenerateComparison.Run(Repository(), args[1], Option("--seconds", 20), Option("--most", int.MaxValue), Wanted);
-        return 0;
-    case "adapters" when args.Length > 1:
-        AdapterBenchmark.Run(Repository(), args[1], Option("--seconds", 20));
-        return 0;
-    case "decode":
-        return DecodeComparison.Run(Repository(), Option("--seconds", 5));
-    case "kernels":
-        KernelComparison.Run(Repository(), Option("--milliseconds", 100));
-        return 0;
-    case "report":
-        PerformanceReport.Update(Repository(), null);
-        return 0;
-    case "profile" when args.Length > 1:
-        TransformerConfiguration shape = args.Length < 6 ? TrainingStep.OneMillion : TrainingStep.OneMillion with
-        {
-            HiddenSize = Integer(args[3]),
-            Layers = Integer(args[4]),
-            Heads = Integer(args[5]),
-            KeyValueHeads = Integer(args[5]),
-            HeadSize = 0,
-            IntermediateSize = 3 * Integer(args[3]),
-            VocabularySize = 128,
-        };
-        using (var model = new Transformer(shape))
-        {
-            model.Initialize(new RandomStream(1));
-            using var step = new TrainingStep(model, TrainingStep.DrawTokens(32, 128, shape.VocabularySize), 32, Integer(args[1]));
-            StepResult result = step.Measure(5, args.Length > 2 ? Integer(args[2]) : 5);
-            Console.WriteLine($"best {result.BestTokensPerSecond:F0} tokens/s, median {result.MedianTokensPerSecond:F0}, losses {string.Join(' ', result.Losses)}");
-        }
+    switch (args.FirstOrDefault())
+    {
+        case "gemm":
+            GemmBenchmark.Run(Repository(), Option("--milliseconds", 100) / 1000.0);
+            return 0;
+        case "step":
+            return StepComparison.Run(Repository(), Option("--seconds", 10), selection);
+        case "options" when args.Length > 1:
+            OptionComparison.Run(Repository(), args[1], Option("--seconds", 20));
+            return 0;
+        case "finetune" when args.Length > 1:
+            FineTuneComparison.Run(Repository(), args[1], Option("--seconds", 20), selection);
+            return 0;
+        case "generate" when args.Length > 1:
+            GenerateComparison.Run(Repository(), args[1], Option("--seconds", 20), selection);
+            return 0;
+        case "adapters" when args.Length > 1:
+            AdapterBenchmark.Run(Repository(), args[1], Option("--seconds", 20));
+            return 0;
+        case "decode":
+            return DecodeComparison.Run(Repository(), Option("--seconds", 5));
+        case "kernels":
+            KernelComparison.Run(Repository(), Option("--milliseconds", 100));
+            return 0;
+        case "report":
+            PerformanceReport.Update(Repository(), null);
+            return 0;
+        case "profile" when args.Length > 1:
+            TransformerConfiguration shape = args.Length < 6 ? TrainingStep.OneMillion : TrainingStep.OneMillion with
+            {
+                HiddenSize = Integer(args[3]),
+                Layers = Integer(args[4]),
+                Heads = Integer(args[5]),
+                KeyValueHeads = Integer(args[5]),
+                HeadSize = 0,
+                IntermediateSize = 3 * Integer(args[3]),
+                VocabularySize = 128,
+            };
+            using (var model = new Transformer(shape))
+            {
+                model.Initialize(new RandomStream(1));
+                using var step = new TrainingStep(model, TrainingStep.DrawTokens(32, 128, shape.VocabularySize), 32, Integer(args[1]));
+                StepResult result = step.Measure(5, args.Length > 2 ? Integer(args[2]) : 5);
+                Console.WriteLine($"best {result.BestTokensPerSecond:F0} tokens/s, median {result.MedianTokensPerSecond:F0}, losses {string.Join(' ', result.Losses)}");
+            }
 
-        return 0;
-    default:
-        Console.Error.WriteLine(Usage);
-        return 2;
+            return 0;
+        default:
+            Console.Error.WriteLine(Usage);
+            return 2;
+    }
+}
+catch (UserFaultException fault)
+{
+    Console.Error.WriteLine(fault.Message);
+    return (int)fault.Kind;
 }
 
-int Option(string name, int otherwise) => Array.IndexOf(args, name) is > 0 and int at ? Integer(args[at + 1]) : otherwise;
+int Option(string name, int otherwise) => Text(name) is { } text ? Integer(text) : otherwise;
 
-// Whether a model is to be measured: all without --only.
-bool Wanted(string model) => Array.IndexOf(args, "--only") is not (> 0 and int at) || args[at + 1].Split(',').Contains(model);
+string? Text(string name) => Array.IndexOf(args, name) is > 0 and int at ? args[at + 1] : null;
 
 static int Integer(string text) => int.Parse(text, CultureInfo.InvariantCulture);
 

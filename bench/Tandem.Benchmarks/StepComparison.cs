@@ -32,12 +32,15 @@ internal sealed record StepRow(
 /// <summary>All rows of one run.</summary>
 internal sealed record StepReport(Machine Machine, StepRow[] Rows) : IPerformanceSection
 {
+    /// <summary>The options that chose what was measured.</summary>
+    public string Options { get; init; } = "";
+
     /// <summary>The managed memory of a step of each kind.</summary>
     public Allocation[] Allocations { get; init; } = [];
 
     string IPerformanceSection.Title => "A training step";
 
-    string IPerformanceSection.Command => "step";
+    string IPerformanceSection.Command => "step" + Options;
 
     void IPerformanceSection.AppendBody(StringBuilder text)
     {
@@ -80,7 +83,7 @@ internal static class StepComparison
     private const int Tokens = 4096, FewTokens = 1024;
 
     /// <summary>The exit code: 1 when a step allocates more than bench/budget.json allows.</summary>
-    public static int Run(string repository, double seconds, Func<string, bool> wanted)
+    public static int Run(string repository, double seconds, Selection selection)
     {
         AllocationBudget budget = AllocationBudget.Read(repository);
         string? pyTorch = PyTorchPeer.Version();
@@ -95,7 +98,7 @@ internal static class StepComparison
             ("100M", OptionComparison.HundredMillion, FewTokens),
         })
         {
-            if (!wanted(name))
+            if (!selection.Includes(name))
                 continue;
             using var model = new Transformer(shape with { MaximumPositions = 512 });
             model.Initialize(new RandomStream(1));
@@ -116,7 +119,7 @@ internal static class StepComparison
             new("A training step (1M)", AllocationOfStep(threadCounts[^1]), budget.TrainingStep),
             new("A fine-tuning step on options (1M)", Allocation.OfFineTuningStep(threadCounts[^1]), budget.FineTuningStep),
         ];
-        PerformanceReport.Update(repository, new StepReport(Machine.This(pyTorch), [.. rows]) { Allocations = allocations });
+        PerformanceReport.Update(repository, new StepReport(Machine.This(pyTorch), [.. rows]) { Allocations = allocations, Options = selection.ToString() });
         return Allocation.Check(allocations);
     }
 
