@@ -1,6 +1,11 @@
 using System.CommandLine;
+using Spectre.Console;
 using Tandem.Cli;
 using Tandem.Cli.Commands;
+
+// A file or a program behind a pipe gets plain text, whatever the terminal around it can show.
+if (Console.IsOutputRedirected)
+    AnsiConsole.Console = AnsiConsole.Create(new AnsiConsoleSettings { Ansi = AnsiSupport.No, ColorSystem = ColorSystemSupport.NoColors });
 
 var root = new RootCommand(
     """

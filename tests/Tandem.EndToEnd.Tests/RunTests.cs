@@ -21,6 +21,7 @@ public sealed class RunTests(TinyWorld world, ITestOutputHelper output)
             Assert.True(new FileInfo(Path.Combine(directory, file)).Length > 0, file);
         Assert.Contains(Path.Combine(directory, "report.html"), result.LastErrorLine, StringComparison.Ordinal);
         Assert.NotEmpty(result.Output);
+        Assert.DoesNotContain("\u001b", result.Output, StringComparison.Ordinal);
 
         RunSummary summary = RunPipeline.ReadSummary(directory);
         ArmSummary arm = Assert.Single(summary.Arms);

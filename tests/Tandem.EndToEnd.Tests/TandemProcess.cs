@@ -43,6 +43,9 @@ internal sealed class TandemProcess : IDisposable
             RedirectStandardInput = true,
             WorkingDirectory = Path.GetTempPath(),
         };
+
+        // As a terminal with colours would have it: what goes through pipes must be plain all the same.
+        start.Environment["TERM"] = "xterm-256color";
         start.ArgumentList.Add(Path.Combine(AppContext.BaseDirectory, "Tandem.Cli.dll"));
         foreach (string argument in arguments)
             start.ArgumentList.Add(argument);
