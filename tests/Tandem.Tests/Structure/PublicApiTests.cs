@@ -12,13 +12,15 @@ public sealed class PublicApiTests
     [InlineData("Tandem.Language")]
     [InlineData("Tandem.Training")]
     [InlineData("Tandem.Worlds")]
+    [InlineData("Tandem.Datasets")]
+    [InlineData("Tandem.Endpoints")]
     [InlineData("Tandem.Runs")]
     [InlineData("Tandem")]
     public void PublicApi_OfALibrary_IsTheRecordedOne(string library)
     {
         string recorded = Repository.At($"tests/Tandem.Tests/Structure/PublicApi/{library}.txt");
         string actual = PublicApi.Describe(Assembly.Load(library));
-        Assert.Contains("class", actual, StringComparison.Ordinal);
+        Assert.Contains("Tandem", actual, StringComparison.Ordinal);
         if (Environment.GetEnvironmentVariable(UpdateVariable) == "1")
         {
             File.WriteAllText(recorded, actual);

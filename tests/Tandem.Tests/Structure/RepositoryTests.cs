@@ -15,6 +15,8 @@ public sealed partial class RepositoryTests
         ["Tandem.Language"] = 1,
         ["Tandem.Training"] = 2,
         ["Tandem.Worlds"] = 3,
+        ["Tandem.Datasets"] = 3,
+        ["Tandem.Endpoints"] = 3,
         ["Tandem.Runs"] = 3,
         ["Tandem"] = 4,
         ["Tandem.Reports"] = 5,
