@@ -114,9 +114,11 @@ public sealed class Generator : IDisposable
         }
 
         // Adds the next token; frees the slot when the sequence is done.
-        void Accept(int slot, ReadOnlySpan<float> logits)
+        void Accept(int slot, Span<float> logits)
         {
-            int prompt = _prompts[slot], token = sampler.Next(logits, streams[prompt]);
+            int prompt = _prompts[slot];
+            sampler.Penalize(logits, prompts[prompt], results[prompt].AsSpan(0, counts[prompt]));
+            int token = sampler.Next(logits, streams[prompt]);
             results[prompt][counts[prompt]++] = token;
             if (counts[prompt] < results[prompt].Length && !stops.AsSpan().Contains(token))
                 return;

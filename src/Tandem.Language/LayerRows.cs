@@ -12,14 +12,18 @@ internal readonly unsafe struct LayerRows
     private readonly int* _offsets, _positions, _hidden, _wanted;
     private readonly int _offsetCount, _rows, _hiddenCount, _wantedCount;
 
-    private LayerRows(Arena arena, TokenBatch batch, ReadOnlySpan<int> wanted)
+    private LayerRows(Arena arena, TokenBatch batch, ReadOnlySpan<int> wanted, ulong? dropout)
     {
+        Dropout = dropout;
         (_offsetCount, _rows, _hiddenCount, _wantedCount) = (batch.Offsets.Length, batch.Count, batch.Hidden.Length, wanted.Length);
         _offsets = Copy(arena, batch.Offsets);
         _positions = Copy(arena, batch.Positions);
         _hidden = Copy(arena, MemoryMarshal.Cast<HiddenKeys, int>(batch.Hidden));
         _wanted = Copy(arena, wanted);
     }
+
+    /// <summary>The key of this pass's dropout masks; null for no dropout.</summary>
+    public ulong? Dropout { get; }
 
     /// <summary>See <see cref="TokenBatch.Offsets"/>.</summary>
     public ReadOnlySpan<int> Offsets => new(_offsets, _offsetCount);
@@ -34,10 +38,10 @@ internal readonly unsafe struct LayerRows
     public ReadOnlySpan<int> Wanted => new(_wanted, _wantedCount);
 
     /// <summary>Copies into an arena.</summary>
-    public static LayerRows* Copy(Arena arena, TokenBatch batch, ReadOnlySpan<int> wanted)
+    public static LayerRows* Copy(Arena arena, TokenBatch batch, ReadOnlySpan<int> wanted, ulong? dropout = null)
     {
         var copy = (LayerRows*)arena.Floats((sizeof(LayerRows) + sizeof(float) - 1) / sizeof(float));
-        *copy = new LayerRows(arena, batch, wanted);
+        *copy = new LayerRows(arena, batch, wanted, dropout);
         return copy;
     }
 

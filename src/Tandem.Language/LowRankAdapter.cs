@@ -6,22 +6,30 @@ namespace Tandem.Language;
 internal sealed class LowRankAdapter
 {
     private readonly Parameter _a, _b;
-    private readonly float _scale;
+    private readonly float _scale, _dropout;
+    private readonly ulong _place;
 
-    private LowRankAdapter(Parameter a, Parameter b, float scale) => (_a, _b, _scale) = (a, b, scale);
+    private LowRankAdapter(Parameter a, Parameter b, LowRankConfiguration configuration, ulong place) =>
+        (_a, _b, _scale, _dropout, _place) = (a, b, configuration.Scale, configuration.Dropout, place);
 
     public static string NameOfA(string weight) => weight.Replace(".weight", ".lora_A.weight", StringComparison.Ordinal);
 
     public static string NameOfB(string weight) => weight.Replace(".weight", ".lora_B.weight", StringComparison.Ordinal);
 
     /// <summary>The adapter of a weight, if it has one.</summary>
-    public static LowRankAdapter? Of(Parameter weight, ParameterSet parameters, LowRankConfiguration? configuration) =>
+    /// <param name="weight">The adapted projection.</param>
+    /// <param name="parameters">Where the adapter's are.</param>
+    /// <param name="configuration">The adapters of the model.</param>
+    /// <param name="place">A number of its own among the adapters of the model, for its dropout mask.</param>
+    public static LowRankAdapter? Of(Parameter weight, ParameterSet parameters, LowRankConfiguration? configuration, ulong place) =>
         configuration is not null && parameters.Find(NameOfA(weight.Name)) is { } a
-            ? new LowRankAdapter(a, parameters[NameOfB(weight.Name)], configuration.Scale) : null;
+            ? new LowRankAdapter(a, parameters[NameOfB(weight.Name)], configuration, place) : null;
 
-    /// <summary>y + scale·(x·Aᵀ)·Bᵀ in the place of a projection's result y.</summary>
-    public Tensor Add(Tape tape, Tensor y, Tensor x)
+    /// <summary>y + scale·(x·Aᵀ)·Bᵀ in the place of a projection's result y; with a key, of x after dropout.</summary>
+    public Tensor Add(Tape tape, Tensor y, Tensor x, ulong? dropout)
     {
+        if (dropout is { } key)
+            x = tape.Dropout(x, _dropout, DropoutMask.Derive(key, _place));
         Tensor inner = tape.Scale(tape.Linear(x, _a), _scale); // [N, r]
         return tape.AddLinearInPlace(y, inner, _b);            // [N, out]
     }

@@ -1,3 +1,4 @@
+using System.Numerics;
 using Tandem.Tensors;
 
 namespace Tandem.Language;
@@ -43,6 +44,9 @@ public enum LowRankTargets
 /// </summary>
 public sealed record LowRankConfiguration
 {
+    // In the order of the flags.
+    private static readonly string[] s_names = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"];
+
     /// <summary>r, from 1 to 1024.</summary>
     public int Rank { get; init; } = 8;
 
@@ -52,8 +56,17 @@ public sealed record LowRankConfiguration
     /// <summary>The projections that are adapted, in every layer.</summary>
     public LowRankTargets Targets { get; init; } = LowRankTargets.All;
 
-    /// <summary>What B·A is multiplied by: α/r.</summary>
-    public float Scale => Alpha / Rank;
+    /// <summary>
+    /// The probability with which an element of an adapter's input is dropped in training, in [0, 1). The mask depends on
+    /// <see cref="Transformer.SeedDropout"/>, on the forward pass since then and on the projection.
+    /// </summary>
+    public float Dropout { get; init; }
+
+    /// <summary>Whether the scale is α/√r in place of α/r (rsLoRA, arXiv 2312.03732), PEFT's use_rslora.</summary>
+    public bool RankStabilized { get; init; }
+
+    /// <summary>What B·A is multiplied by: α/r, or α/√r.</summary>
+    public float Scale => RankStabilized ? (float)(Alpha / Math.Sqrt(Rank)) : Alpha / Rank;
 
     /// <summary>Checks the values.</summary>
     /// <exception cref="UserFaultException">One is out of its range.</exception>
@@ -63,6 +76,8 @@ public sealed record LowRankConfiguration
             throw Fault($"rank is {Rank}; allowed: 1 to 1024");
         if (!float.IsFinite(Alpha) || Alpha <= 0)
             throw Fault($"alpha is {Alpha}; allowed: above 0");
+        if (!(Dropout is >= 0 and < 1))
+            throw Fault($"dropout is {Dropout}; allowed: from 0, below 1");
         if (Targets == LowRankTargets.None || (Targets & ~LowRankTargets.All) != 0)
             throw Fault($"the targets are {Targets}; allowed: one projection or more");
         return this;
@@ -82,15 +97,13 @@ public sealed record LowRankConfiguration
         }
     }
 
-    private static LowRankTargets TargetOf(string name) => name.Split('.') is [.., string projection, "weight"] ? projection switch
-    {
-        "q_proj" => LowRankTargets.Query,
-        "k_proj" => LowRankTargets.Key,
-        "v_proj" => LowRankTargets.Value,
-        "o_proj" => LowRankTargets.Output,
-        "gate_proj" => LowRankTargets.Gate,
-        "up_proj" => LowRankTargets.Up,
-        "down_proj" => LowRankTargets.Down,
-        _ => LowRankTargets.None,
-    } : LowRankTargets.None;
+    /// <summary>The name of a projection, as in PEFT's target_modules.</summary>
+    internal static string NameOf(LowRankTargets target) => s_names[BitOperations.Log2((uint)target)];
+
+    /// <summary>The projection of a name; None for no projection's.</summary>
+    internal static LowRankTargets Named(string name) =>
+        Array.IndexOf(s_names, name) is >= 0 and int bit ? (LowRankTargets)(1 << bit) : LowRankTargets.None;
+
+    private static LowRankTargets TargetOf(string name) =>
+        name.Split('.') is [.., string projection, "weight"] ? Named(projection) : LowRankTargets.None;
 }

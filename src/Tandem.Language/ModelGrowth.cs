@@ -35,6 +35,7 @@ public static class ModelGrowth
             // What is new is read by nothing until training connects it.
             target.Output.Tensor.Values.Clear();
             target.Down.Tensor.Values.Clear();
+            target.OutputBias?.Tensor.Values.Clear();
             if (layer < first || layer >= first + added)
                 Copy(small.DecoderLayers[layer < first ? layer : layer - added], target);
         }
@@ -51,6 +52,14 @@ public static class ModelGrowth
         CopyCorner(from.Gate, to.Gate);
         CopyCorner(from.Up, to.Up);
         CopyCorner(from.Down, to.Down);
+        if (from.QueryNorm is not null && from.KeyNorm is not null)
+        {
+            CopyCorner(from.QueryNorm, to.QueryNorm!);
+            CopyCorner(from.KeyNorm, to.KeyNorm!);
+        }
+
+        if (from.OutputBias is not null)
+            CopyCorner(from.OutputBias, to.OutputBias!);
         if (from.QueryBias is null || from.KeyBias is null || from.ValueBias is null)
             return;
         CopyCorner(from.QueryBias, to.QueryBias!);
@@ -68,6 +77,7 @@ public static class ModelGrowth
     {
         bool sameFrame = from.HiddenSize == to.HiddenSize && from.HeadSize == to.HeadSize && from.VocabularySize == to.VocabularySize
             && from.TieWordEmbeddings == to.TieWordEmbeddings && from.AttentionBias == to.AttentionBias
+            && from.OutputBias == to.OutputBias && from.HeadNorms == to.HeadNorms
             && from.RotaryBase.Equals(to.RotaryBase) && from.LanguageHead && to.LanguageHead;
         bool grown = to.Layers >= from.Layers && to.Heads >= from.Heads && to.IntermediateSize >= from.IntermediateSize
             && from.KeyValueHeads == from.Heads && to.KeyValueHeads == to.Heads;

@@ -81,6 +81,7 @@ public static class SafeTensors
 public sealed unsafe class SafeTensorData
 {
     private const int ChunkElements = 1 << 14;
+    private const int DirectElements = 1 << 24;
     private readonly ReadOnlyMemory<byte> _bytes;
     private readonly float* _values;
     private readonly Parameter? _parameter;
@@ -135,12 +136,16 @@ public sealed unsafe class SafeTensorData
         new(name, storage.Element(), shape, default, values);
 
     /// <summary>As <see cref="FromMemory"/>, from a parameter under its own name.</summary>
-    public static SafeTensorData FromParameter(Parameter parameter, StorageType storage = StorageType.F32)
+    public static SafeTensorData FromParameter(Parameter parameter, StorageType storage = StorageType.F32) =>
+        FromParameter(parameter, storage, null);
+
+    /// <summary>As the other, under another name.</summary>
+    internal static SafeTensorData FromParameter(Parameter parameter, StorageType storage, string? name)
     {
         ArgumentNullException.ThrowIfNull(parameter);
         Tensor tensor = parameter.Tensor;
         long[] shape = parameter.IsVector ? [tensor.Columns] : [tensor.Rows, tensor.Columns];
-        return new SafeTensorData(parameter.Name, storage.Element(), shape, default, tensor.Data, parameter);
+        return new SafeTensorData(name ?? parameter.Name, storage.Element(), shape, default, tensor.Data, parameter);
     }
 
     internal void WriteTo(Stream stream)
@@ -148,6 +153,17 @@ public sealed unsafe class SafeTensorData
         if (_values == null && _parameter is null)
         {
             stream.Write(_bytes.Span);
+            return;
+        }
+
+        if (_parameter is { } stored && stored.Halves != null && Type == SafeTensorType.BF16)
+        {
+            for (int start = 0; start < stored.Tensor.Length; start += DirectElements)
+            {
+                int part = Math.Min(DirectElements, stored.Tensor.Length - start);
+                stream.Write(MemoryMarshal.AsBytes(new ReadOnlySpan<BFloat16>(stored.Halves + start, part)));
+            }
+
             return;
         }
 

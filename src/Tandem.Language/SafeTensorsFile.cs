@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.IO.MemoryMappedFiles;
 using System.Runtime.InteropServices;
 using System.Text.Json;
 using Tandem.Tensors;
@@ -8,15 +9,17 @@ namespace Tandem.Language;
 /// <summary>
 /// An open safetensors file. The header is checked before anything is allocated by its word: its length against the
 /// file, every type and shape against its byte range, and the ranges against each other (they tile the data exactly,
-/// as the reference implementation demands). Values are read on demand.
+/// as the reference implementation demands). Values are read on demand, from the mapped file where there is one.
 /// </summary>
-public sealed class SafeTensorsFile : IDisposable
+/// <remarks>The file must not be shortened while it is open: other programs replace it under another name, as this one does.</remarks>
+public sealed unsafe class SafeTensorsFile : IDisposable
 {
     internal const string MetadataKey = "__metadata__";
 
     // The limit of the reference implementation (safetensors, MAX_HEADER_SIZE).
     private const long MaximumHeaderBytes = 100_000_000;
     private const int MaximumDimensions = 8;
+    private const int ChunkBytes = 8192;
     private const string Remedy = "Fetch or save the file again.";
 
     private readonly Dictionary<string, SafeTensorEntry> _entries = new(StringComparer.Ordinal);
@@ -24,6 +27,9 @@ public sealed class SafeTensorsFile : IDisposable
     private readonly Stream _stream;
     private readonly long _start;
     private readonly long _dataStart;
+    private MemoryMappedFile? _map;
+    private MemoryMappedViewAccessor? _view;
+    private byte* _mapped; // the start of the file
 
     private SafeTensorsFile(Stream stream, string name)
     {
@@ -106,54 +112,73 @@ public sealed class SafeTensorsFile : IDisposable
     /// <exception cref="ArgumentException">The destination's length is not the tensor's count.</exception>
     public void CopyTo(string tensor, Span<float> destination)
     {
-        var entry = Entry(tensor);
-        if (entry.Count != destination.Length)
-            throw new ArgumentException($"'{tensor}' has {entry.Count} values, the destination takes {destination.Length}.", nameof(destination));
-        if (entry.Type is not (SafeTensorType.F32 or SafeTensorType.F16 or SafeTensorType.BF16))
-            throw Malformed($"tensor '{tensor}' has type {entry.Type}; allowed here are F32, F16 and BF16");
-
-        Seek(entry);
-        if (entry.Type == SafeTensorType.F32)
+        var entry = Readable(tensor, destination.Length);
+        byte* mapped = Mapped(tensor);
+        if (mapped != null)
         {
-            Fill(MemoryMarshal.AsBytes(destination));
+            StoredValues.Widen(mapped, entry.Type, destination);
             return;
         }
 
-        Span<ushort> chunk = stackalloc ushort[4096];
+        Seek(entry);
+        int size = entry.Type.Size();
+        byte* chunk = stackalloc byte[ChunkBytes];
         while (destination.Length > 0)
         {
-            var part = chunk[..Math.Min(chunk.Length, destination.Length)];
-            Fill(MemoryMarshal.AsBytes(part));
-            for (int i = 0; i < part.Length; i++)
-            {
-                destination[i] = entry.Type == SafeTensorType.F16
-                    ? (float)BitConverter.UInt16BitsToHalf(part[i])
-                    : new BFloat16(part[i]).Widen();
-            }
-
-            destination = destination[part.Length..];
+            int count = Math.Min(ChunkBytes / size, destination.Length);
+            Fill(new Span<byte>(chunk, count * size));
+            StoredValues.Widen(chunk, entry.Type, destination[..count]);
+            destination = destination[count..];
         }
     }
 
     /// <summary>Copies the values of an F32, F16 or BF16 tensor into a parameter; bfloat16 to bfloat16 bit for bit.</summary>
     /// <exception cref="UserFaultException">See <see cref="CopyTo(string, Span{float})"/>.</exception>
     /// <exception cref="ArgumentException">The parameter has another number of values.</exception>
-    public unsafe void CopyTo(string tensor, Parameter destination)
+    public void CopyTo(string tensor, Parameter destination)
     {
         ArgumentNullException.ThrowIfNull(destination);
         if (destination.Halves == null)
         {
             CopyTo(tensor, destination.Tensor.Values);
+            return;
         }
-        else if (Entry(tensor) is { Type: SafeTensorType.BF16 } entry && entry.Count == destination.Tensor.Length)
-        {
-            Seek(entry);
-            Fill(MemoryMarshal.AsBytes(new Span<BFloat16>(destination.Halves, destination.Tensor.Length)));
-        }
+
+        var entry = Readable(tensor, destination.Tensor.Length);
+        byte* mapped = Mapped(tensor);
+        if (mapped != null)
+            StoredValues.Round(mapped, entry.Type, new Span<BFloat16>(destination.Halves, destination.Tensor.Length));
         else
-        {
             destination.WriteValues(0, ReadFloats(tensor));
+    }
+
+    /// <summary>The bytes of a tensor in the mapped file; null for an empty tensor or another stream than a file.</summary>
+    /// <exception cref="UserFaultException">The file cannot be mapped, or has been shortened since it was opened.</exception>
+    internal byte* Mapped(string tensor)
+    {
+        var entry = Entry(tensor);
+        if (_stream is not FileStream file || entry.ByteCount == 0)
+            return null;
+        try
+        {
+            if (_mapped == null)
+            {
+                _map ??= MemoryMappedFile.CreateFromFile(
+                    file, null, 0, MemoryMappedFileAccess.Read, HandleInheritability.None, leaveOpen: true);
+                _view ??= _map.CreateViewAccessor(0, 0, MemoryMappedFileAccess.Read);
+                _view.SafeMemoryMappedViewHandle.AcquirePointer(ref _mapped);
+            }
+
+            // To read past the end of a mapped file would end the process.
+            if (RandomAccess.GetLength(file.SafeFileHandle) < _dataStart + entry.Offset + entry.ByteCount)
+                throw Malformed("it has become shorter since it was opened");
         }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            throw Malformed($"it cannot be mapped: {error.Message.ReplaceLineEndings(" ")}", error);
+        }
+
+        return _mapped + _view!.PointerOffset + _dataStart + entry.Offset;
     }
 
     /// <summary>The values of an F32, F16 or BF16 tensor.</summary>
@@ -173,7 +198,28 @@ public sealed class SafeTensorsFile : IDisposable
     }
 
     /// <summary>Closes the file or stream.</summary>
-    public void Dispose() => _stream.Dispose();
+    public void Dispose()
+    {
+        if (_mapped != null)
+        {
+            _view!.SafeMemoryMappedViewHandle.ReleasePointer();
+            _mapped = null;
+        }
+
+        _view?.Dispose();
+        _map?.Dispose();
+        _stream.Dispose();
+    }
+
+    private SafeTensorEntry Readable(string tensor, int count)
+    {
+        var entry = Entry(tensor);
+        if (entry.Count != count)
+            throw new ArgumentException($"'{tensor}' has {entry.Count} values, the destination takes {count}.");
+        return StoredValues.IsReadable(entry.Type)
+            ? entry
+            : throw Malformed($"tensor '{tensor}' has type {entry.Type}; allowed here are F32, F16 and BF16");
+    }
 
     private long CheckedCount(string tensor)
     {

@@ -13,13 +13,16 @@ public sealed class Sampler
 {
     private ulong[] _order = [];
     private double[] _weights = [];
+    private int[] _seen = []; // of each token the last call of Penalize that met it
+    private int _call;
 
     /// <summary>Creates a sampler.</summary>
     /// <param name="temperature">What the logits are divided by; 0 takes the likeliest token.</param>
     /// <param name="topK">How many of the likeliest tokens are drawn from; 0 for all.</param>
     /// <param name="topP">The smallest set of the likeliest tokens that holds this probability is drawn from; 1 for all.</param>
+    /// <param name="repetitionPenalty">What tokens that occurred are penalized with: see <see cref="RepetitionPenalty"/>.</param>
     /// <exception cref="UserFaultException">A value is out of its range.</exception>
-    public Sampler(double temperature = 0, int topK = 0, double topP = 1)
+    public Sampler(double temperature = 0, int topK = 0, double topP = 1, double repetitionPenalty = 1)
     {
         if (!(temperature >= 0 && double.IsFinite(temperature)))
             throw Fault("temperature", $"{temperature}", "at least 0");
@@ -27,7 +30,9 @@ public sealed class Sampler
             throw Fault("top_k", $"{topK}", "at least 0");
         if (!(topP > 0 && topP <= 1))
             throw Fault("top_p", $"{topP}", "above 0, up to 1");
-        (Temperature, TopK, TopP) = (temperature, topK, topP);
+        if (!(repetitionPenalty > 0 && double.IsFinite(repetitionPenalty)))
+            throw Fault("repetition_penalty", $"{repetitionPenalty}", "above 0");
+        (Temperature, TopK, TopP, RepetitionPenalty) = (temperature, topK, topP, repetitionPenalty);
     }
 
     /// <summary>Always the likeliest token; of equals, the first.</summary>
@@ -41,6 +46,32 @@ public sealed class Sampler
 
     /// <summary>The probability that the tokens drawn from hold together; 1 for all.</summary>
     public double TopP { get; }
+
+    /// <summary>What tokens that occurred are penalized with; 1 for not at all.</summary>
+    public double RepetitionPenalty { get; }
+
+    /// <summary>
+    /// Divides the logits above 0 of tokens that occurred by <see cref="RepetitionPenalty"/> and multiplies those below 0 by it
+    /// (CTRL, arXiv 1909.05858), each token once.
+    /// </summary>
+    /// <param name="logits">One per token; changed.</param>
+    /// <param name="prompt">Tokens that occurred.</param>
+    /// <param name="continuation">More of them.</param>
+    public void Penalize(Span<float> logits, ReadOnlySpan<int> prompt, ReadOnlySpan<int> continuation = default)
+    {
+        if (RepetitionPenalty == 1)
+            return;
+        if (_seen.Length < logits.Length)
+            (_seen, _call) = (new int[logits.Length], 0);
+        if (++_call == int.MaxValue)
+        {
+            Array.Clear(_seen);
+            _call = 1;
+        }
+
+        PenalizeEach(logits, prompt);
+        PenalizeEach(logits, continuation);
+    }
 
     /// <summary>Chooses a token.</summary>
     /// <param name="logits">One per token.</param>
@@ -92,6 +123,18 @@ public sealed class Sampler
         }
 
         return (int)(uint)_order[0];
+    }
+
+    private void PenalizeEach(Span<float> logits, ReadOnlySpan<int> tokens)
+    {
+        foreach (int token in tokens)
+        {
+            if (_seen[token] == _call)
+                continue;
+            _seen[token] = _call;
+            double logit = logits[token];
+            logits[token] = (float)(logit > 0 ? logit / RepetitionPenalty : logit * RepetitionPenalty);
+        }
     }
 
     private static unsafe int Likeliest(ReadOnlySpan<float> logits)

@@ -3,10 +3,10 @@ using Tandem.Tensors;
 namespace Tandem.Language;
 
 /// <summary>
-/// A decoder-only transformer of the Qwen2 or Llama family in fp32: pre-norm layers of grouped-query attention with
+/// A decoder-only transformer of the Qwen2, Qwen3 or Llama family in fp32: pre-norm layers of grouped-query attention with
 /// rotary positions and of SwiGLU, with a language head, score heads, or both on the final hidden states.
 /// </summary>
-public sealed class Transformer : IDisposable
+public sealed partial class Transformer : IDisposable
 {
     // Logits that are kept: 64 MiB. To compute them again takes longer than to read them.
     private const long LargestLogits = 1 << 24;
@@ -115,26 +115,6 @@ public sealed class Transformer : IDisposable
         InitializeAdapters(random);
     }
 
-    /// <summary>Draws the adapters: A uniform, B zero, so that the model computes what it does without them.</summary>
-    /// <param name="random">Each adapter draws from a stream forked by its name.</param>
-    public void InitializeAdapters(RandomStream random)
-    {
-        foreach (var (_, adapter) in _layers.SelectMany(layer => layer.Adapters))
-            adapter.Initialize(random);
-    }
-
-    /// <summary>A transformer without adapters that computes what this one does with them, up to rounding.</summary>
-    /// <param name="storage">How the merged parameters are kept.</param>
-    public Transformer Merged(ParameterStorage storage = ParameterStorage.Trainable)
-    {
-        var merged = new Transformer(Configuration, storage);
-        foreach (Parameter parameter in merged.Parameters.All)
-            parameter.CopyValuesFrom(Parameters[parameter.Name]);
-        foreach (var (weight, adapter) in _layers.SelectMany(layer => layer.Adapters))
-            adapter.MergeInto(merged.Parameters[weight.Name]);
-        return merged;
-    }
-
     /// <summary>The hidden states after the final norm, [N, HiddenSize], row i for token i of the batch.</summary>
     /// <param name="tape">What records the forward pass.</param>
     /// <param name="batch">The packed sequences; each attends to itself only.</param>
@@ -147,6 +127,7 @@ public sealed class Transformer : IDisposable
 
     /// <summary>
     /// Some rows of <see cref="Hidden"/>, bit for bit, with less work: after its attention the last layer computes no others.
+    /// Where adapters drop elements, other ones are dropped there.
     /// </summary>
     /// <param name="tape">What records the forward pass.</param>
     /// <param name="batch">The packed sequences; each attends to itself only.</param>
@@ -160,11 +141,38 @@ public sealed class Transformer : IDisposable
         return Forward(tape, batch, null, rows);
     }
 
+    /// <summary>
+    /// Some rows of the residual stream after a number of layers, as of Hugging Face's hidden_states: later layers are not computed.
+    /// </summary>
+    /// <param name="tape">What records the forward pass.</param>
+    /// <param name="batch">The packed sequences; each attends to itself only.</param>
+    /// <param name="layer">0 for the embeddings; Layers for the result of the final norm, which is that of <see cref="HiddenOf"/>.</param>
+    /// <param name="rows">Rows of the batch, one or more.</param>
+    /// <returns>[rows.Length, HiddenSize].</returns>
+    /// <exception cref="ArgumentException">No row is wanted.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">There is no such layer.</exception>
+    public unsafe Tensor HiddenAt(Tape tape, TokenBatch batch, int layer, ReadOnlySpan<int> rows)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(layer);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(layer, _layers.Length);
+        if (layer == _layers.Length)
+            return HiddenOf(tape, batch, rows);
+        if (rows.IsEmpty)
+            throw new ArgumentException("At least one row is needed.", nameof(rows));
+        LayerRows* all = LayerRows.Copy(tape.Arena, batch, default, NextDropout(tape));
+        bool keeps = tape.IsRecording && !RecomputesActivations;
+        Tensor x = tape.Embedding(batch.Tokens, _embedding);                                      // [N, C]
+        foreach (TransformerLayer each in _layers.AsSpan(0, layer))
+            x = keeps ? each.Run(tape, x, all) : tape.Recompute(x, each, all);                    // [N, C]
+        return tape.GatherRows(x, rows);                                                          // [R, C]
+    }
+
     // The rows wanted; empty for all.
     private unsafe Tensor Forward(Tape tape, TokenBatch batch, ICollection<Tensor>? states, ReadOnlySpan<int> rows)
     {
-        LayerRows* all = LayerRows.Copy(tape.Arena, batch, default);
-        LayerRows* wanted = rows.IsEmpty ? all : LayerRows.Copy(tape.Arena, batch, rows);
+        ulong? dropout = NextDropout(tape);
+        LayerRows* all = LayerRows.Copy(tape.Arena, batch, default, dropout);
+        LayerRows* wanted = rows.IsEmpty ? all : LayerRows.Copy(tape.Arena, batch, rows, dropout);
 
         // Without a backward pass nothing of a layer is needed again: the next one takes its memory.
         bool keeps = tape.IsRecording && !RecomputesActivations;
@@ -218,7 +226,7 @@ public sealed class Transformer : IDisposable
     /// <exception cref="UserFaultException">A file is absent or malformed, or they do not fit together.</exception>
     public static Transformer Load(
         string directory, ParameterStorage storage = ParameterStorage.Trainable, LowRankConfiguration? adapters = null) =>
-        ModelDirectory.Load(directory, storage, adapters);
+        ModelDirectory.Load(directory, null, storage, adapters);
 
     /// <summary>Loads parameters from a stream, as of an embedded resource. Score heads that it lacks stay zero.</summary>
     /// <param name="safetensors">The content of a model.safetensors; disposed.</param>
@@ -234,18 +242,34 @@ public sealed class Transformer : IDisposable
     /// <summary>
     /// Saves a model directory that Hugging Face's tools load: model.safetensors (a tied head left out),
     /// generation_config.json and config.json, each written atomically. Adapters are saved among the parameters, which only
-    /// <see cref="Load(string, ParameterStorage, LowRankConfiguration)"/> reads: other tools want the model <see cref="Merged"/>.
+    /// <see cref="Load(string, ParameterStorage, LowRankConfiguration)"/> reads: other tools want the model <see cref="Merged"/>,
+    /// or the adapters alone (<see cref="SaveAdapters"/>).
     /// </summary>
+    /// <exception cref="InvalidOperationException">Adapters are merged into the weights for now.</exception>
     /// <exception cref="UserFaultException">A file cannot be written.</exception>
-    public void Save(string directory, StorageType storage = StorageType.F32) => ModelDirectory.Save(this, directory, storage);
+    public void Save(string directory, StorageType storage = StorageType.F32) => Save(directory, new ModelSaveOptions { Storage = storage });
+
+    /// <summary>
+    /// Saves a model directory with more to choose: shards, generation_config.json, tokenizer files. config.json is written
+    /// last: until then the directory is not taken for a model.
+    /// </summary>
+    /// <exception cref="InvalidOperationException">Adapters are merged into the weights for now.</exception>
+    /// <exception cref="UserFaultException">A file cannot be written.</exception>
+    public void Save(string directory, ModelSaveOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        ModelDirectory.Save(this, directory, options);
+    }
 
     /// <summary>Writes the content of a model.safetensors.</summary>
     public void Save(Stream stream, StorageType storage = StorageType.F32) =>
         SafeTensors.Write(stream, ModelDirectory.Tensors(this, storage), ModelDirectory.Metadata);
 
     /// <summary>A transformer of its own with the same configuration, parameter values and way of computing.</summary>
+    /// <exception cref="InvalidOperationException">Adapters are merged into the weights for now.</exception>
     public Transformer Clone()
     {
+        RequireUnmerged();
         var clone = new Transformer(Configuration, Storage, Adapters) { RecomputesActivations = RecomputesActivations };
         clone.Parameters.CopyValuesFrom(Parameters);
         return clone;
@@ -254,6 +278,7 @@ public sealed class Transformer : IDisposable
     /// <summary>Frees the parameters.</summary>
     public void Dispose()
     {
+        _merged?.Dispose();
         Parameters.Dispose();
         Rotation.Dispose();
     }

@@ -4,13 +4,25 @@ using Tandem.Tensors;
 
 namespace Tandem.Language;
 
-/// <content>Reading and writing of Hugging Face's config.json and generation_config.json.</content>
+/// <content>Reading and writing of Hugging Face's config.json.</content>
 public sealed partial record TransformerConfiguration
 {
+    internal const string FileName = "config.json";
+    private const string SupportedTypes = "qwen2, qwen3, llama";
+
     // Score heads beside a language head have no name in Hugging Face's layout; its tools ignore a key they do not know.
     private const string ScoreHeadsKey = "tandem_score_heads";
 
     private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true };
+
+    // What ToJson writes from the record itself; everything else is kept as it is.
+    private static readonly HashSet<string> Known = new(StringComparer.Ordinal)
+    {
+        "architectures", "model_type", "vocab_size", "hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads",
+        "num_key_value_heads", "head_dim", "hidden_act", "rms_norm_eps", "rope_theta", "rope_scaling", "rope_parameters",
+        "max_position_embeddings", "tie_word_embeddings", "torch_dtype", "dtype", "attention_bias", "mlp_bias",
+        "bos_token_id", "eos_token_id", "pad_token_id", "num_labels", ScoreHeadsKey,
+    };
 
     /// <summary>Reads config.json.</summary>
     /// <param name="path">The file, or the model directory that holds it.</param>
@@ -18,54 +30,35 @@ public sealed partial record TransformerConfiguration
     public static TransformerConfiguration Load(string path)
     {
         if (Directory.Exists(path))
-            path = Path.Combine(path, "config.json");
-        try
-        {
-            return Parse(File.ReadAllText(path), path);
-        }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
-        {
-            throw new UserFaultException(
-                $"Cannot read {path}: {error.Message.ReplaceLineEndings(" ")}", "Check the path of the model directory.", inner: error);
-        }
+            path = Path.Combine(path, FileName);
+        return ConfigurationReader.ReadFile(path, Read).Validate(path);
     }
 
     /// <summary>Reads the text of a config.json.</summary>
     /// <param name="json">The text.</param>
     /// <param name="place">Where it comes from: faults begin with it.</param>
     /// <exception cref="UserFaultException">See <see cref="Load"/>.</exception>
-    public static TransformerConfiguration Parse(string json, string place = "config.json")
-    {
-        JsonDocument document;
-        try
-        {
-            document = JsonDocument.Parse(json, new JsonDocumentOptions { AllowTrailingCommas = true, AllowDuplicateProperties = false });
-        }
-        catch (JsonException error)
-        {
-            throw new UserFaultException(
-                $"{place} is not valid JSON: {error.Message.ReplaceLineEndings(" ")}", "Correct the file.", FaultKind.Usage, error);
-        }
+    public static TransformerConfiguration Parse(string json, string place = FileName) =>
+        ConfigurationReader.Read(json, place, Read).Validate(place);
 
-        using (document)
-            return Read(new ConfigurationReader(document.RootElement, place)).Validate(place);
-    }
-
-    /// <summary>Writes config.json into a model directory, atomically.</summary>
+    /// <summary>Writes generation_config.json (greedy decoding) and then config.json into a model directory, each atomically.</summary>
     /// <param name="directory">The model directory; created if missing.</param>
     /// <param name="storage">The type that the weights beside it are stored as.</param>
     public void Save(string directory, StorageType storage = StorageType.F32)
     {
-        AtomicFile.WriteText(Path.Combine(directory, "config.json"), ToJson(storage));
-        var generation = new JsonObject { ["do_sample"] = false };
-        AddSpecialTokens(generation);
-        AtomicFile.WriteText(Path.Combine(directory, "generation_config.json"), generation.ToJsonString(Indented) + "\n");
+        GenerationConfiguration.Of(this).Save(directory);
+        AtomicFile.WriteText(Path.Combine(directory, FileName), ToJson(storage));
     }
 
     /// <summary>The text of config.json.</summary>
     public string ToJson(StorageType storage = StorageType.F32)
     {
-        string family = ModelType == "qwen2" ? "Qwen2" : "Llama";
+        string family = ModelType switch
+        {
+            "qwen2" => "Qwen2",
+            "qwen3" => "Qwen3",
+            _ => "Llama",
+        };
         var json = new JsonObject
         {
             ["architectures"] = new JsonArray(family + (LanguageHead ? "ForCausalLM" : "ForSequenceClassification")),
@@ -79,36 +72,26 @@ public sealed partial record TransformerConfiguration
             ["head_dim"] = HeadSize,
             ["hidden_act"] = "silu",
             ["rms_norm_eps"] = RmsNormEpsilon,
-            ["rope_theta"] = RotaryBase,
             ["max_position_embeddings"] = MaximumPositions,
             ["tie_word_embeddings"] = TieWordEmbeddings,
-            ["use_cache"] = true,
-            ["torch_dtype"] = storage switch
+            [UsesNewerNames ? "dtype" : "torch_dtype"] = storage switch
             {
                 StorageType.F16 => "float16",
                 StorageType.BF16 => "bfloat16",
                 _ => "float32",
             },
         };
+        if (ModelType != "qwen2")
+            json["attention_bias"] = AttentionBias;
         if (ModelType == "llama")
-        {
-            json["attention_bias"] = false;
             json["mlp_bias"] = false;
-        }
-
-        if (RotaryScaling is { } scaling)
-        {
-            json["rope_scaling"] = new JsonObject
-            {
-                ["rope_type"] = "llama3",
-                ["factor"] = scaling.Factor,
-                ["low_freq_factor"] = scaling.LowFrequencyFactor,
-                ["high_freq_factor"] = scaling.HighFrequencyFactor,
-                ["original_max_position_embeddings"] = scaling.OriginalMaximumPositions,
-            };
-        }
-
-        AddSpecialTokens(json);
+        AddRotation(json);
+        if (BeginToken is { } begin)
+            json["bos_token_id"] = begin;
+        if (EndToken is { } end)
+            json["eos_token_id"] = end;
+        if (PaddingToken is { } padding)
+            json["pad_token_id"] = padding;
         if (LanguageHead && ScoreHeads > 0)
             json[ScoreHeadsKey] = ScoreHeads;
         if (!LanguageHead)
@@ -119,47 +102,88 @@ public sealed partial record TransformerConfiguration
             json["label2id"] = new JsonObject(labels.Select(i => KeyValuePair.Create($"LABEL_{i}", (JsonNode?)i)));
         }
 
+        AddOthers(json);
         return json.ToJsonString(Indented) + "\n";
     }
 
-    private void AddSpecialTokens(JsonObject json)
+    /// <summary>The tokens that end a text: <see cref="EndToken"/>, with further ones that config.json lists after it.</summary>
+    public IReadOnlyList<int> EndTokens()
     {
-        if (BeginToken is { } begin)
-            json["bos_token_id"] = begin;
-        if (EndToken is { } end)
-            json["eos_token_id"] = end;
-        if (PaddingToken is { } padding)
-            json["pad_token_id"] = padding;
+        if (EndToken is not { } end)
+            return [];
+        JsonArray? listed = OtherFields is null ? null : JsonNode.Parse(OtherFields)!["eos_token_id"] as JsonArray;
+        return listed is { Count: > 0 } && listed[0]!.GetValue<int>() == end ? [.. listed.Select(token => token!.GetValue<int>())] : [end];
+    }
+
+    private void AddRotation(JsonObject json)
+    {
+        JsonObject target = UsesNewerNames ? [] : json;
+        target["rope_theta"] = RotaryBase;
+        if (UsesNewerNames)
+            json["rope_parameters"] = target;
+        if (RotaryScaling is not { } scaling)
+        {
+            if (UsesNewerNames)
+                target["rope_type"] = "default";
+            return;
+        }
+
+        if (!UsesNewerNames)
+            json["rope_scaling"] = target = [];
+        target["rope_type"] = "llama3";
+        target["factor"] = scaling.Factor;
+        target["low_freq_factor"] = scaling.LowFrequencyFactor;
+        target["high_freq_factor"] = scaling.HighFrequencyFactor;
+        target["original_max_position_embeddings"] = scaling.OriginalMaximumPositions;
+    }
+
+    // A value that the record has changed since it was read is not brought back.
+    private void AddOthers(JsonObject json)
+    {
+        if (OtherFields is null)
+            return;
+        foreach (var (name, value) in JsonNode.Parse(OtherFields)!.AsObject())
+        {
+            bool applies = name switch
+            {
+                "eos_token_id" => value is JsonArray { Count: > 0 } ends && ends[0]!.GetValue<int>() == EndToken,
+                "id2label" or "label2id" => LanguageHead || (value is JsonObject labels && labels.Count == ScoreHeads),
+                _ => true,
+            };
+            if (applies)
+                json[name] = value?.DeepClone();
+        }
     }
 
     private static TransformerConfiguration Read(ConfigurationReader json)
     {
-        string modelType = json.Text("model_type") ?? throw json.Fault("model_type", "missing; supported: qwen2, llama");
-        if (modelType is not ("qwen2" or "llama"))
-            throw json.Fault("model_type", $"'{modelType}'; supported: qwen2, llama");
-        json.Expect("hidden_act", "silu");
-        json.ExpectFalse("mlp_bias");
-        json.ExpectFalse("use_sliding_window");
-        if (modelType == "llama")
-            json.ExpectFalse("attention_bias");
-
+        string modelType = json.Text("model_type") ?? throw json.Fault("model_type", $"missing; supported: {SupportedTypes}");
+        if (modelType is not ("qwen2" or "qwen3" or "llama"))
+            throw json.Fault("model_type", $"'{modelType}'; supported: {SupportedTypes}");
+        UnsupportedFields.Refuse(json);
         int hidden = json.Integer("hidden_size") ?? throw json.Missing("hidden_size");
         int heads = json.Integer("num_attention_heads") ?? throw json.Missing("num_attention_heads");
-        int? headSize = json.Integer("head_dim");
+
+        // Where it is absent, the family's default of transformers stands.
+        int? headSize = json.Integer("head_dim") ?? (modelType == "qwen3" ? 128 : null);
         if (headSize is null && (heads <= 0 || hidden % heads != 0))
             throw json.Fault("num_attention_heads", $"{heads}, which does not divide hidden_size {hidden}, and head_dim is absent");
         if (headSize <= 0)
             throw json.Fault("head_dim", $"{headSize}; allowed: even, at least 2");
 
-        string architecture = json.FirstText("architectures") ?? "";
-        bool classifier = architecture.EndsWith("ForSequenceClassification", StringComparison.Ordinal);
+        bool classifier = IsClassifier(json);
+        bool bias = modelType == "qwen2" || json.Boolean("attention_bias") == true;
 
         // Newer versions of transformers nest rope_theta and the scaling in rope_parameters.
-        var rotary = json.Child("rope_parameters") ?? json;
+        ConfigurationReader? nested = json.Child("rope_parameters");
+        int scoreHeads = classifier
+            ? json.Child("id2label")?.Count ?? json.Integer("num_labels") ?? 2
+            : json.Integer(ScoreHeadsKey) ?? 0;
         return new TransformerConfiguration
         {
             ModelType = modelType,
-            AttentionBias = modelType == "qwen2",
+            AttentionBias = bias,
+            OutputBias = bias && modelType != "qwen2",
             VocabularySize = json.Integer("vocab_size") ?? throw json.Missing("vocab_size"),
             HiddenSize = hidden,
             IntermediateSize = json.Integer("intermediate_size") ?? throw json.Missing("intermediate_size"),
@@ -168,18 +192,39 @@ public sealed partial record TransformerConfiguration
             KeyValueHeads = json.Integer("num_key_value_heads") ?? heads,
             HeadSize = headSize ?? 0,
             RmsNormEpsilon = json.Number("rms_norm_eps") ?? 1e-6f,
-            RotaryBase = rotary.Number("rope_theta") ?? json.Number("rope_theta") ?? 10000f,
-            RotaryScaling = ReadScaling(json.Child("rope_scaling") ?? json.Child("rope_parameters")),
+            RotaryBase = nested?.Number("rope_theta") ?? json.Number("rope_theta") ?? 10000f,
+            RotaryScaling = ReadScaling(json.Child("rope_scaling")) ?? ReadScaling(nested),
             TieWordEmbeddings = json.Boolean("tie_word_embeddings") ?? false,
             MaximumPositions = json.Integer("max_position_embeddings") ?? (modelType == "llama" ? 2048 : 32768),
             LanguageHead = !classifier,
-            ScoreHeads = classifier
-                ? json.Child("id2label")?.Count ?? json.Integer("num_labels") ?? 2
-                : json.Integer(ScoreHeadsKey) ?? 0,
+            ScoreHeads = scoreHeads,
             BeginToken = json.Integer("bos_token_id"),
-            EndToken = json.FirstInteger("eos_token_id"),
+            EndToken = json.Integers("eos_token_id") is [var first, ..] ? first : null,
             PaddingToken = json.Integer("pad_token_id"),
+            UsesNewerNames = nested is not null || json.Has("dtype"),
+            OtherFields = json.Others(name => name switch
+            {
+                "eos_token_id" => !json.IsList(name),
+                "id2label" or "label2id" => classifier && HasPlainLabels(json, scoreHeads),
+                _ => Known.Contains(name),
+            }),
         };
+    }
+
+    private static bool IsClassifier(ConfigurationReader json)
+    {
+        string architecture = json.FirstText("architectures") ?? "";
+        bool classifier = architecture.EndsWith("ForSequenceClassification", StringComparison.Ordinal);
+        if (classifier || architecture.Length == 0 || architecture.EndsWith("ForCausalLM", StringComparison.Ordinal))
+            return classifier;
+        throw json.Fault("architectures", $"'{architecture}'; supported: those that end in ForCausalLM or ForSequenceClassification");
+    }
+
+    // The names that ToJson gives.
+    private static bool HasPlainLabels(ConfigurationReader json, int count)
+    {
+        var labels = json.Child("id2label");
+        return labels is null || Enumerable.Range(0, Math.Min(count, labels.Count)).All(i => labels.IsText($"{i}") && labels.Text($"{i}") == $"LABEL_{i}");
     }
 
     private static RotaryScaling? ReadScaling(ConfigurationReader? json)

@@ -3,12 +3,15 @@ using Tandem.Tensors;
 namespace Tandem.Language;
 
 /// <summary>
-/// The shape of a decoder-only transformer of the Qwen2 or Llama family (RMSNorm, rotary positions, grouped-query
+/// The shape of a decoder-only transformer of the Qwen2, Qwen3 or Llama family (RMSNorm, rotary positions, grouped-query
 /// attention, SwiGLU), read from and written to Hugging Face's config.json.
 /// </summary>
 public sealed partial record TransformerConfiguration
 {
-    /// <summary>The family, as in config.json: <c>qwen2</c> (biases on q, k and v) or <c>llama</c> (none).</summary>
+    /// <summary>
+    /// The family, as in config.json: <c>qwen2</c> (biases on q, k and v), <c>qwen3</c> (norms on the heads of q and k) or
+    /// <c>llama</c>.
+    /// </summary>
     public string ModelType { get; init; } = "qwen2";
 
     /// <summary>V, the number of tokens.</summary>
@@ -48,8 +51,14 @@ public sealed partial record TransformerConfiguration
     /// <summary>Whether the language head is the embedding table.</summary>
     public bool TieWordEmbeddings { get; init; }
 
-    /// <summary>Whether q, k and v have biases: always in <c>qwen2</c>, never in <c>llama</c>.</summary>
+    /// <summary>Whether q, k and v have biases: always in <c>qwen2</c>, elsewhere where config.json has attention_bias.</summary>
     public bool AttentionBias { get; init; } = true;
+
+    /// <summary>Whether o has a bias: never in <c>qwen2</c>, elsewhere with <see cref="AttentionBias"/>.</summary>
+    public bool OutputBias { get; init; }
+
+    /// <summary>Whether the heads of q and k are normalized before they are turned: <c>qwen3</c> (arXiv 2505.09388).</summary>
+    public bool HeadNorms => ModelType == "qwen3";
 
     /// <summary>The longest sequence the model is meant for, in tokens.</summary>
     public int MaximumPositions { get; init; } = 2048;
@@ -68,6 +77,15 @@ public sealed partial record TransformerConfiguration
 
     /// <summary>The token that other programs fill batches with, if any; Tandem packs and never pads.</summary>
     public int? PaddingToken { get; init; }
+
+    /// <summary>
+    /// What else config.json holds, as the text of a JSON object: fields that change nothing of what is computed here, kept so
+    /// that a saved model has them too. Null for none.
+    /// </summary>
+    public string? OtherFields { get; init; }
+
+    /// <summary>Whether config.json names things as transformers 5 does: dtype and rope_parameters.</summary>
+    public bool UsesNewerNames { get; init; }
 
     /// <summary>Whether there is an lm_head.weight of its own.</summary>
     public bool HasOwnLanguageHead => LanguageHead && !TieWordEmbeddings;
@@ -95,7 +113,15 @@ public sealed partial record TransformerConfiguration
                 yield return new(prefix + "self_attn.v_proj.bias", 1, keyWidth, IsVector: true);
             }
 
+            if (HeadNorms)
+            {
+                yield return new(prefix + "self_attn.q_norm.weight", 1, HeadSize, IsVector: true);
+                yield return new(prefix + "self_attn.k_norm.weight", 1, HeadSize, IsVector: true);
+            }
+
             yield return new(prefix + "self_attn.o_proj.weight", HiddenSize, queryWidth);
+            if (OutputBias)
+                yield return new(prefix + "self_attn.o_proj.bias", 1, HiddenSize, IsVector: true);
             yield return new(prefix + "post_attention_layernorm.weight", 1, HiddenSize, IsVector: true);
             yield return new(prefix + "mlp.gate_proj.weight", IntermediateSize, HiddenSize);
             yield return new(prefix + "mlp.up_proj.weight", IntermediateSize, HiddenSize);
@@ -124,10 +150,12 @@ public sealed partial record TransformerConfiguration
             Demand(value >= low && value <= high, $"{name} is {value}; allowed: {low} to {high}", $"Correct {name}.");
 
         Demand(
-            ModelType is "qwen2" or "llama", $"model_type is '{ModelType}'; supported: qwen2, llama", "Choose a model of one of these families.");
+            ModelType is "qwen2" or "qwen3" or "llama",
+            $"model_type is '{ModelType}'; supported: {SupportedTypes}", "Choose a model of one of these families.");
         Demand(
-            AttentionBias == (ModelType == "qwen2"),
-            $"attention_bias is {AttentionBias} with model_type {ModelType}; qwen2 has biases on q, k and v, llama has none",
+            ModelType == "qwen2" ? AttentionBias && !OutputBias : AttentionBias == OutputBias,
+            $"model_type {ModelType} with {(AttentionBias ? "biases" : "no biases")} on q, k and v and {(OutputBias ? "a bias" : "none")} on o; "
+            + "qwen2 has them on q, k and v, the others on all four or none",
             "Choose the other model_type.");
         InRange("vocab_size", VocabularySize, 1, 1 << 24);
         InRange("hidden_size", HiddenSize, 1, 1 << 16);
@@ -148,6 +176,10 @@ public sealed partial record TransformerConfiguration
         Demand(
             float.IsFinite(RotaryBase) && RotaryBase >= 1, $"rope_theta is {RotaryBase}; allowed: at least 1", "Correct rope_theta.");
         InRange("max_position_embeddings", MaximumPositions, 1, 1 << 20);
+        Demand(
+            (long)MaximumPositions * HeadSize <= 1 << 28,
+            $"max_position_embeddings is {MaximumPositions} with head_dim {HeadSize}; allowed: a product of up to {1 << 28}",
+            "Lower max_position_embeddings.");
         InRange("number of score heads", ScoreHeads, 0, 1 << 16);
         Demand(LanguageHead || ScoreHeads > 0, "the model has neither a language head nor score heads", "Give it one of them.");
         foreach (var shape in ParameterShapes())

@@ -16,15 +16,16 @@ internal sealed unsafe class TransformerLayer : IRecomputed
         InputNorm = Of("input_layernorm.weight");
         (Query, Key, Value) = (Of("self_attn.q_proj.weight"), Of("self_attn.k_proj.weight"), Of("self_attn.v_proj.weight"));
         (QueryBias, KeyBias, ValueBias) = (Find("self_attn.q_proj.bias"), Find("self_attn.k_proj.bias"), Find("self_attn.v_proj.bias"));
-        Output = Of("self_attn.o_proj.weight");
+        (QueryNorm, KeyNorm) = (Find("self_attn.q_norm.weight"), Find("self_attn.k_norm.weight"));
+        (Output, OutputBias) = (Of("self_attn.o_proj.weight"), Find("self_attn.o_proj.bias"));
         PostAttentionNorm = Of("post_attention_layernorm.weight");
         (Gate, Up, Down) = (Of("mlp.gate_proj.weight"), Of("mlp.up_proj.weight"), Of("mlp.down_proj.weight"));
-        (_query, _key, _value, _output) = (AdapterOf(Query), AdapterOf(Key), AdapterOf(Value), AdapterOf(Output));
-        (_gate, _up, _down) = (AdapterOf(Gate), AdapterOf(Up), AdapterOf(Down));
+        (_query, _key, _value, _output) = (AdapterOf(Query, 0), AdapterOf(Key, 1), AdapterOf(Value, 2), AdapterOf(Output, 3));
+        (_gate, _up, _down) = (AdapterOf(Gate, 4), AdapterOf(Up, 5), AdapterOf(Down, 6));
 
         Parameter? Find(string name) => parameters.Find($"model.layers.{index}.{name}");
         Parameter Of(string name) => parameters[$"model.layers.{index}.{name}"];
-        LowRankAdapter? AdapterOf(Parameter weight) => LowRankAdapter.Of(weight, parameters, adapters);
+        LowRankAdapter? AdapterOf(Parameter weight, int place) => LowRankAdapter.Of(weight, parameters, adapters, ((ulong)index * 8) + (ulong)place);
     }
 
     public Parameter InputNorm { get; }
@@ -41,7 +42,16 @@ internal sealed unsafe class TransformerLayer : IRecomputed
 
     public Parameter? ValueBias { get; }
 
+    public Parameter? QueryNorm { get; }
+
+    public Parameter? KeyNorm { get; }
+
     public Parameter Output { get; }
+
+    public Parameter? OutputBias { get; }
+
+    /// <summary>Whether the adapters are part of the weights for now, and are left out themselves.</summary>
+    public bool IsMerged { get; set; }
 
     public Parameter PostAttentionNorm { get; }
 
@@ -70,40 +80,59 @@ internal sealed unsafe class TransformerLayer : IRecomputed
     {
         LayerRows* rows = (LayerRows*)state;
         float epsilon = _configuration.RmsNormEpsilon;
-        (Tensor q, Tensor k, Tensor v) = Project(tape, x, epsilon);                                         // [N, H·D], [N, G·D], [N, G·D]
+        (Tensor q, Tensor k, Tensor v) = Project(tape, x, epsilon, rows->Dropout);                          // [N, H·D], [N, G·D], [N, G·D]
         Tensor mixed = tape.Attention(
             q, k, v, rows->Offsets, _configuration.Heads, _configuration.KeyValueHeads, _rotation, rows->Positions, rows->Hidden); // [N, H·D]
         if (!rows->Wanted.IsEmpty)
             (x, mixed) = (tape.GatherRows(x, rows->Wanted), tape.GatherRows(mixed, rows->Wanted));          // [R, C], [R, H·D]
-        x = AddOutput(tape, x, mixed);                                                                      // [N, C]
-        return FeedForward(tape, x, epsilon);                                                               // [N, C]
+        x = AddOutput(tape, x, mixed, rows->Dropout);                                                       // [N, C]
+        return FeedForward(tape, x, epsilon, rows->Dropout);                                                // [N, C]
     }
 
     /// <summary>Queries [N, H·D], keys and values [N, G·D] of the normalized rows, not yet turned to their positions.</summary>
-    public (Tensor Query, Tensor Key, Tensor Value) Project(Tape tape, Tensor x, float epsilon)
+    public (Tensor Query, Tensor Key, Tensor Value) Project(Tape tape, Tensor x, float epsilon, ulong? dropout = null)
     {
         (Tensor q, Tensor k, Tensor v) = tape.QueryKeyValue(x, InputNorm, epsilon, Query, QueryBias, Key, KeyBias, Value, ValueBias);
-        if (_query is null && _key is null && _value is null)
-            return (q, k, v);
-        Tensor normalized = tape.RmsNorm(x, InputNorm, epsilon); // [N, C]
-        return (Adapted(tape, q, normalized, _query), Adapted(tape, k, normalized, _key), Adapted(tape, v, normalized, _value));
+        if (!IsMerged && (_query ?? _key ?? _value) is not null)
+        {
+            Tensor normalized = tape.RmsNorm(x, InputNorm, epsilon); // [N, C]
+            q = Adapted(tape, q, normalized, _query, dropout);
+            k = Adapted(tape, k, normalized, _key, dropout);
+            v = Adapted(tape, v, normalized, _value, dropout);
+        }
+
+        return (Normalized(tape, q, QueryNorm, epsilon), Normalized(tape, k, KeyNorm, epsilon), v);
     }
 
     /// <summary>x plus the projection of attention's result, [N, C].</summary>
-    public Tensor AddOutput(Tape tape, Tensor x, Tensor mixed) => Adapted(tape, tape.AddLinear(x, mixed, Output), mixed, _output);
-
-    /// <summary>x plus the feed-forward layer of the normalized rows, [N, C].</summary>
-    public Tensor FeedForward(Tape tape, Tensor x, float epsilon)
+    public Tensor AddOutput(Tape tape, Tensor x, Tensor mixed, ulong? dropout = null)
     {
-        if (_gate is null && _up is null && _down is null)
-            return tape.FeedForward(x, PostAttentionNorm, epsilon, Gate, Up, Down);
-        Tensor normalized = tape.RmsNorm(x, PostAttentionNorm, epsilon);                      // [N, C]
-        Tensor gate = Adapted(tape, tape.Linear(normalized, Gate), normalized, _gate);        // [N, I]
-        Tensor up = Adapted(tape, tape.Linear(normalized, Up), normalized, _up);              // [N, I]
-        Tensor hidden = tape.SwiGlu(gate, up);                                                // [N, I]
-        return Adapted(tape, tape.AddLinear(x, hidden, Down), hidden, _down);                 // [N, C]
+        Tensor sum = OutputBias is null ? tape.AddLinear(x, mixed, Output) : tape.Add(x, tape.Linear(mixed, Output, OutputBias));
+        return Adapted(tape, sum, mixed, _output, dropout);
     }
 
-    private static Tensor Adapted(Tape tape, Tensor projected, Tensor x, LowRankAdapter? adapter) =>
-        adapter is null ? projected : adapter.Add(tape, projected, x);
+    /// <summary>x plus the feed-forward layer of the normalized rows, [N, C].</summary>
+    public Tensor FeedForward(Tape tape, Tensor x, float epsilon, ulong? dropout = null)
+    {
+        if (IsMerged || (_gate ?? _up ?? _down) is null)
+            return tape.FeedForward(x, PostAttentionNorm, epsilon, Gate, Up, Down);
+        Tensor normalized = tape.RmsNorm(x, PostAttentionNorm, epsilon);                               // [N, C]
+        Tensor gate = Adapted(tape, tape.Linear(normalized, Gate), normalized, _gate, dropout);        // [N, I]
+        Tensor up = Adapted(tape, tape.Linear(normalized, Up), normalized, _up, dropout);              // [N, I]
+        Tensor hidden = tape.SwiGlu(gate, up);                                                         // [N, I]
+        return Adapted(tape, tape.AddLinear(x, hidden, Down), hidden, _down, dropout);                 // [N, C]
+    }
+
+    private Tensor Adapted(Tape tape, Tensor projected, Tensor x, LowRankAdapter? adapter, ulong? dropout) =>
+        adapter is null || IsMerged ? projected : adapter.Add(tape, projected, x, dropout);
+
+    // Each head on its own.
+    private Tensor Normalized(Tape tape, Tensor x, Parameter? norm, float epsilon)
+    {
+        if (norm is null)
+            return x;
+        int size = _configuration.HeadSize;
+        Tensor heads = tape.RmsNorm(tape.Reshape(x, x.Length / size, size), norm, epsilon); // [N·H, D]
+        return tape.Reshape(heads, x.Rows, x.Columns);                                      // [N, H·D]
+    }
 }

@@ -14,6 +14,7 @@ public sealed unsafe partial class Tape
     private readonly OperationPool<SwiGluOperation> _swiGlu;
     private readonly OperationPool<AddOperation> _add;
     private readonly OperationPool<ScaleOperation> _scale;
+    private readonly OperationPool<DropoutOperation> _dropout;
     private readonly OperationPool<GatherRowsOperation> _gatherRows;
     private readonly OperationPool<ColumnOperation> _column;
 
@@ -274,6 +275,24 @@ public sealed unsafe partial class Tape
         Tensor result = Result(a.Rows, a.Columns, a.Gradient != null, out int node);
         ScaleOperation operation = _scale.Rent();
         operation.Forward(this, a, s, result);
+        Record(operation, node);
+        return result;
+    }
+
+    /// <summary>
+    /// Dropout: elements are 0 with a probability and divided by one minus it otherwise; which, <see cref="DropoutMask"/> says.
+    /// </summary>
+    /// <param name="x">[N, C].</param>
+    /// <param name="probability">In [0, 1).</param>
+    /// <param name="key">Of the mask: another for each pass and place of a network.</param>
+    /// <returns>[N, C].</returns>
+    public Tensor Dropout(Tensor x, float probability, ulong key)
+    {
+        if (!(probability is >= 0 and < 1))
+            throw new ArgumentOutOfRangeException(nameof(probability), $"The probability is {probability}; allowed: from 0, below 1.");
+        Tensor result = Result(x.Rows, x.Columns, x.Gradient != null, out int node);
+        DropoutOperation operation = _dropout.Rent();
+        operation.Forward(this, x, probability, key, result);
         Record(operation, node);
         return result;
     }

@@ -36,6 +36,7 @@ public sealed unsafe partial class Tape : IDisposable
         _swiGlu = Register(new OperationPool<SwiGluOperation>());
         _add = Register(new OperationPool<AddOperation>());
         _scale = Register(new OperationPool<ScaleOperation>());
+        _dropout = Register(new OperationPool<DropoutOperation>());
         _gatherRows = Register(new OperationPool<GatherRowsOperation>());
         _column = Register(new OperationPool<ColumnOperation>());
         _recomputed = Register(new OperationPool<RecomputedOperation>());

@@ -19,6 +19,12 @@ internal sealed class ScalarTransformer
 
     public Dictionary<string, double[]> Parameters => _parameters;
 
+    /// <summary>The scale of the adapters, which are used where there are some.</summary>
+    public double AdapterScale { get; init; }
+
+    /// <summary>What an element of an adapter's input is multiplied by: its weight's name and the element's number.</summary>
+    public Func<string, long, double> Dropped { get; init; } = (_, _) => 1;
+
     public double[][] Logits(int[] tokens) => Multiply(
         Hidden(tokens), _configuration.TieWordEmbeddings ? "model.embed_tokens.weight" : "lm_head.weight");
 
@@ -48,10 +54,10 @@ internal sealed class ScalarTransformer
             string layer = $"model.layers.{i}.";
             var normed = Norm(x, layer + "input_layernorm.weight");
             var mixed = Attention(
-                Rotate(Multiply(normed, layer + "self_attn.q_proj.weight", layer + "self_attn.q_proj.bias"), _configuration.Heads),
-                Rotate(Multiply(normed, layer + "self_attn.k_proj.weight", layer + "self_attn.k_proj.bias"), _configuration.KeyValueHeads),
+                Rotate(HeadNorm(Multiply(normed, layer + "self_attn.q_proj.weight", layer + "self_attn.q_proj.bias"), layer + "self_attn.q_norm.weight"), _configuration.Heads),
+                Rotate(HeadNorm(Multiply(normed, layer + "self_attn.k_proj.weight", layer + "self_attn.k_proj.bias"), layer + "self_attn.k_norm.weight"), _configuration.KeyValueHeads),
                 Multiply(normed, layer + "self_attn.v_proj.weight", layer + "self_attn.v_proj.bias"));
-            x = Add(x, Multiply(mixed, layer + "self_attn.o_proj.weight"));
+            x = Add(x, Multiply(mixed, layer + "self_attn.o_proj.weight", layer + "self_attn.o_proj.bias"));
 
             normed = Norm(x, layer + "post_attention_layernorm.weight");
             var gate = Multiply(normed, layer + "mlp.gate_proj.weight");
@@ -69,12 +75,27 @@ internal sealed class ScalarTransformer
         return row.Select((v, i) => v * scale * _parameters[weight][i]).ToArray();
     })];
 
+    private double[][] HeadNorm(double[][] x, string weight) => !_parameters.ContainsKey(weight) ? x
+        : [.. x.Select(row => row.Chunk(_configuration.HeadSize).SelectMany(head => Norm([head], weight)[0]).ToArray())];
+
     private double[][] Multiply(double[][] x, string weight, string? bias = null)
+    {
+        double[][] result = Product(x, weight, bias);
+        string a = weight.Replace(".weight", ".lora_A.weight", StringComparison.Ordinal);
+        if (!_parameters.ContainsKey(a))
+            return result;
+        double[][] some = [.. x.Select((row, i) => row.Select((v, j) => v * Dropped(weight, ((long)i * row.Length) + j)).ToArray())];
+        double[][] added = Product(Product(some, a), weight.Replace(".weight", ".lora_B.weight", StringComparison.Ordinal));
+        return Add(result, [.. added.Select(row => row.Select(v => v * AdapterScale).ToArray())]);
+    }
+
+    private double[][] Product(double[][] x, string weight, string? bias = null)
     {
         double[] matrix = _parameters[weight];
         double[]? offset = bias is null ? null : _parameters.GetValueOrDefault(bias);
-        return [.. x.Select(row => Enumerable.Range(0, matrix.Length / row.Length)
-            .Select(o => row.Select((v, i) => v * matrix[(o * row.Length) + i]).Sum() + (offset?[o] ?? 0)).ToArray())];
+        int columns = x[0].Length;
+        return [.. x.Select(row => Enumerable.Range(0, matrix.Length / columns)
+            .Select(o => row.Select((v, i) => v * matrix[(o * columns) + i]).Sum() + (offset?[o] ?? 0)).ToArray())];
     }
 
     private static double[][] Add(double[][] a, double[][] b) => [.. a.Zip(b, (x, y) => x.Zip(y, (p, q) => p + q).ToArray())];
@@ -154,6 +175,8 @@ internal static class SmallModels
             ModelType = "llama", AttentionBias = false, HeadSize = 10, HiddenSize = 20, KeyValueHeads = 1, RotaryBase = 500f,
             RotaryScaling = new RotaryScaling(8f, 1f, 4f, 32),
         },
+        Qwen with { ModelType = "qwen3", AttentionBias = false, HeadSize = 6, TieWordEmbeddings = true },
+        Qwen with { ModelType = "llama", AttentionBias = true, OutputBias = true, HeadSize = 8, KeyValueHeads = 1 },
     ];
 
     public static TheoryData<int> KindNumbers { get; } = new(Enumerable.Range(0, Kinds.Length));

@@ -13,7 +13,7 @@ internal static class OperationCases
 
     private static IEnumerable<OperationCase> Build() =>
     [
-        .. Embeddings(), .. Norms(), .. Linears(), .. Residuals(), .. Projections(), .. FeedForwards(), .. Gates(), .. Corrections(), .. Attentions(), .. Elementwise(), .. Losses(),
+        .. Embeddings(), .. Norms(), .. Linears(), .. Residuals(), .. Projections(), .. FeedForwards(), .. Gates(), .. Corrections(), .. Attentions(), .. Dropouts(), .. Elementwise(), .. Losses(),
     ];
 
     private static IEnumerable<OperationCase> Embeddings()
@@ -36,6 +36,20 @@ internal static class OperationCases
             yield return new(
                 $"RmsNorm {rows}x{columns}", [(rows, columns)], [(1, columns)],
                 (tape, x, p) => tape.RmsNorm(x[0], p[0], 1e-5f), v => OperationReferences.RmsNorm(v[0], v[1], 1e-5));
+        }
+    }
+
+    private static IEnumerable<OperationCase> Dropouts()
+    {
+        foreach (var (rows, columns, probability) in new[] { (1, 1, 0.5f), (3, 7, 0.25f), (40, 33, 0.1f), (0, 4, 0.5f), (5, 8, 0f), (130, 3, 0.5f) })
+        {
+            const ulong Key = 0xC0FFEE;
+            yield return new(
+                $"Dropout of {probability} of {rows}x{columns}", [(rows, columns)], [],
+                (tape, x, _) => tape.Dropout(x[0], probability, Key), v => OperationReferences.Dropout(v[0], probability, Key));
+            yield return new(
+                $"Dropout of {probability} of {rows}x{columns} beside itself", [(rows, columns)], [],
+                (tape, x, _) => tape.Add(tape.Dropout(x[0], probability, Key), x[0]), v => [.. v[0].Zip(OperationReferences.Dropout(v[0], probability, Key), (a, b) => a + b)]);
         }
     }
 

@@ -20,6 +20,21 @@ internal static class OperationReferences
         return y;
     }
 
+    public static double[] Dropout(double[] x, float probability, ulong key)
+    {
+        return [.. x.Select((v, i) => Kept(i) ? v / (1.0 - probability) : 0)];
+
+        // SplitMix64 of a counter, 32 bits for each element.
+        bool Kept(int i)
+        {
+            ulong z = key + ((ulong)(i / 2) * 0x9E3779B97F4A7C15UL);
+            z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9UL;
+            z = (z ^ (z >> 27)) * 0x94D049BB133111EBUL;
+            z ^= z >> 31;
+            return (i % 2 == 0 ? z & 0xFFFFFFFF : z >> 32) / 4294967296.0 >= probability;
+        }
+    }
+
     public static double[] Linear(double[] x, double[] weight, double[]? bias, int inputs, int outputs)
     {
         int rows = x.Length / inputs;

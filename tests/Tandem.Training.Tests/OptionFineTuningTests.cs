@@ -207,6 +207,46 @@ public class OptionFineTuningTests
             features.Values.AsSpan((features.FirstRows[3] + 1) * features.Width, features.Width).ToArray());
     }
 
+    [Fact]
+    public void ProbeFeatures_OfEachLayer_AreItsHiddenRowsAtScorePositions()
+    {
+        using Transformer model = TinyModel.Create();
+        using var pool = new WorkerPool(1);
+        List<OptionExample> examples = TinyModel.Questions(5, 1);
+        using var tape = new Tape(pool);
+        var batch = new TokenBatch();
+        batch.Add(examples[3].Tokens);
+        tape.Begin(recording: false);
+        var states = new List<Tensor>();
+        model.Hidden(tape, batch, states);
+        for (int layer = 0; layer <= model.Configuration.Layers; layer++)
+        {
+            ProbeFeatures features = ProbeFeatures.Read(model, examples, pool, batchItems: 2, layer);
+            Assert.Equal(
+                states[layer].Row(examples[3].ScorePositions[1]).ToArray(),
+                features.Values.AsSpan((features.FirstRows[3] + 1) * features.Width, features.Width).ToArray());
+        }
+
+        Assert.Throws<ArgumentOutOfRangeException>(() => ProbeFeatures.Read(model, examples, pool, layer: 3));
+        Assert.Throws<ArgumentOutOfRangeException>(() => ProbeFeatures.Read(model, examples, pool, layer: -1));
+    }
+
+    [Fact]
+    public void LinearProbe_OfEmbeddings_KnowsLessThanOfTheLastLayer()
+    {
+        using Transformer model = TrainedHead();
+        using var pool = new WorkerPool(2);
+        List<OptionExample> train = [.. TinyModel.Questions(600, 6).Where(e => e.Choice is not null)];
+        List<OptionExample> test = TinyModel.Questions(200, 7);
+        double[] accuracies = [.. new[] { 0, 2 }.Select(layer =>
+        {
+            var probe = LinearProbe.Train(ProbeFeatures.Read(model, train, pool, layer: layer), train, ScoreHead.Choice, new LinearProbeConfiguration(), pool);
+            float[][] scores = probe.Score(ProbeFeatures.Read(model, test, pool, layer: layer));
+            return Accuracy(test, [.. scores.Select(s => Array.IndexOf(s, s.Max()))]);
+        })];
+        Assert.True(accuracies[0] < 0.6 && accuracies[1] > 0.9, $"{accuracies[0]} and {accuracies[1]}");
+    }
+
     private static Transformer TrainedHead()
     {
         Transformer model = TinyModel.Create();

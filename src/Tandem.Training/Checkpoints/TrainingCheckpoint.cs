@@ -7,11 +7,13 @@ namespace Tandem.Training.Checkpoints;
 
 /// <summary>
 /// What a training run needs to continue as if it had never stopped: the weights as a model folder that other
-/// programs load, the optimizer's buffers, and a record of everything else.
+/// programs load, the optimizer's buffers, and a record of everything else. Of a model with frozen weights only what is
+/// trained is written: adapters as PEFT does, or score heads alone.
 /// </summary>
 internal static unsafe class TrainingCheckpoint
 {
     private const string ModelName = "model.safetensors";
+    private const string TrainedName = "trained.safetensors";
     private const string OptimizerName = "optimizer.safetensors";
     private const string StateName = "state.json";
     private const string StepsKey = "steps";
@@ -21,7 +23,7 @@ internal static unsafe class TrainingCheckpoint
     public static string Save<TState>(CheckpointDirectory directory, long step, Transformer model, IOptimizer optimizer, TState state) =>
         directory.Save(step, folder =>
         {
-            model.Save(folder);
+            SaveWeights(folder, model);
             SafeTensors.Write(
                 Path.Combine(folder, OptimizerName),
                 [.. optimizer.State.Select(b => SafeTensorData.FromMemory(b.Name, [b.Length], b.Data))],
@@ -33,7 +35,7 @@ internal static unsafe class TrainingCheckpoint
     /// <exception cref="UserFaultException">The checkpoint belongs to another model or another version of the program.</exception>
     public static TState Load<TState>(string folder, Transformer model, IOptimizer optimizer)
     {
-        LoadWeights(Path.Combine(folder, ModelName), model.Parameters);
+        LoadWeights(folder, model);
         string optimizerPath = Path.Combine(folder, OptimizerName);
         using (var file = SafeTensorsFile.Open(optimizerPath))
         {
@@ -65,16 +67,36 @@ internal static unsafe class TrainingCheckpoint
         }
     }
 
-    private static void LoadWeights(string path, ParameterSet parameters)
+    private static void SaveWeights(string folder, Transformer model)
     {
+        if (model.Storage == ParameterStorage.Trainable)
+            model.Save(folder);
+        else if (model.Adapters is not null)
+            model.SaveAdapters(folder);
+        else
+            SafeTensors.Write(Path.Combine(folder, TrainedName), [.. Trained(model).Select(p => SafeTensorData.FromParameter(p))]);
+    }
+
+    private static void LoadWeights(string folder, Transformer model)
+    {
+        if (model.Storage != ParameterStorage.Trainable && model.Adapters is not null)
+        {
+            model.LoadAdapters(folder);
+            return;
+        }
+
+        bool whole = model.Storage == ParameterStorage.Trainable;
+        string path = Path.Combine(folder, whole ? ModelName : TrainedName);
         using var file = SafeTensorsFile.Open(path);
-        foreach (Parameter parameter in parameters.All)
+        foreach (Parameter parameter in whole ? model.Parameters.All : Trained(model))
         {
             if (!file.Contains(parameter.Name) || file.Entry(parameter.Name).Shape.Aggregate(1L, (a, b) => a * b) != parameter.Tensor.Length)
                 throw Mismatch(path, $"it has no {parameter.Name} of {parameter.Tensor.Rows} × {parameter.Tensor.Columns} values");
             file.CopyTo(parameter.Name, parameter);
         }
     }
+
+    private static IEnumerable<Parameter> Trained(Transformer model) => model.Parameters.All.Where(p => p.Storage == ParameterStorage.Trainable);
 
     private static UserFaultException Mismatch(string path, string what) =>
         new($"Checkpoint file {path} does not fit this run: {what}.", "Resume with the settings it was made with, or choose another output folder.");

@@ -15,7 +15,13 @@ public sealed record ProbeFeatures(float[] Values, int Width, int[] FirstRows)
     /// <param name="examples">The questions; their targets are not read.</param>
     /// <param name="pool">The threads.</param>
     /// <param name="batchItems">Questions of a forward pass.</param>
-    public static ProbeFeatures Read(Transformer model, IReadOnlyList<OptionExample> examples, WorkerPool pool, int batchItems = 64)
+    /// <param name="layer">
+    /// After how many layers the rows are read, from 0, the embeddings, to the model's number of layers, the result of the final
+    /// norm; null for the latter.
+    /// </param>
+    /// <exception cref="ArgumentOutOfRangeException">There is no such layer.</exception>
+    public static ProbeFeatures Read(
+        Transformer model, IReadOnlyList<OptionExample> examples, WorkerPool pool, int batchItems = 64, int? layer = null)
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(examples);
@@ -34,7 +40,7 @@ public sealed record ProbeFeatures(float[] Values, int Width, int[] FirstRows)
             int length = group.Options * width;
             for (int i = 0; i < group.Count; i++)
                 hidden.Values.Slice(i * length, length).CopyTo(values.AsSpan(firstRows[first + group.Items[i]] * width));
-        });
+        }, layer);
         return new ProbeFeatures(values, width, firstRows);
     }
 }

@@ -98,7 +98,14 @@ internal static class OptionInference
     /// <summary>Receives the hidden rows [n·K, C] of a group whose batch starts at a question.</summary>
     public delegate void Reader(Tape tape, OptionGroup group, Tensor hidden, int first);
 
-    public static void Run(Transformer model, IReadOnlyList<OptionExample> examples, WorkerPool pool, int batchItems, Reader read)
+    /// <param name="model">The model.</param>
+    /// <param name="examples">The questions.</param>
+    /// <param name="pool">The threads.</param>
+    /// <param name="batchItems">Questions of a forward pass.</param>
+    /// <param name="read">Receives the rows.</param>
+    /// <param name="layer">Whose rows: see <see cref="Transformer.HiddenAt"/>; null for the last.</param>
+    public static void Run(
+        Transformer model, IReadOnlyList<OptionExample> examples, WorkerPool pool, int batchItems, Reader read, int? layer = null)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(batchItems, 1);
         using var tape = new Tape(pool);
@@ -117,7 +124,8 @@ internal static class OptionInference
             rows.Clear();
             foreach (OptionGroup group in batch.Groups)
                 rows.AddRange(group.Rows);
-            Tensor hidden = model.HiddenOf(tape, batch.Tokens, CollectionsMarshal.AsSpan(rows)); // [rows, C]
+            Tensor hidden = model.HiddenAt(
+                tape, batch.Tokens, layer ?? model.Configuration.Layers, CollectionsMarshal.AsSpan(rows)); // [rows, C]
             int from = 0;
             foreach (OptionGroup group in batch.Groups.Where(group => group.Count > 0))
             {
