@@ -293,11 +293,10 @@ public sealed class ServerTests
     [Fact]
     public async Task Client_ThatLeaves_FreesItsSlot()
     {
-        await using TinyServer server = await TinyServer.StartAsync(concurrency: 1, positions: 100_000);
-        using var leaving = new CancellationTokenSource();
+        await using TinyServer server = await TinyServer.StartAsync(concurrency: 1, positions: 100_000, endless: true);
         using var request = new HttpRequestMessage(HttpMethod.Post, "completions")
         {
-            Content = new StringContent("""{"prompt": "ab", "max_tokens": 4000, "stream": true, "temperature": 1}""", Encoding.UTF8, "application/json"),
+            Content = new StringContent("""{"prompt": "ab", "max_tokens": 99000, "stream": true, "temperature": 1}""", Encoding.UTF8, "application/json"),
         };
         using (HttpResponseMessage response = await server.Http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead))
         {
@@ -308,6 +307,7 @@ public sealed class ServerTests
 
         while (server.Model.Running > 0)
             await Task.Delay(5);
+        Assert.InRange(server.Model.Steps, 1, 98_999);
         await JsonOf(await server.PostAsync("completions", """{"prompt": "ab", "max_tokens": 2}"""));
     }
 

@@ -64,8 +64,10 @@ internal static class TinyModel
     public static int[] Chat(IReadOnlyList<ChatTurn> turns) =>
         Tokenizer.Encode(string.Concat(turns.Select(turn => $"{turn.Role}: {turn.Content}\n")) + "assistant: ");
 
-    public static LocalModel Serve(Transformer model, int concurrency = 3, int queue = 64, bool chat = true) => new(
-        Name, model, Tokenizer, chat ? Chat : null, new LocalModelLimits { Threads = 1, Concurrency = concurrency, Queue = queue });
+    public static LocalModel Serve(Transformer model, int concurrency = 3, int queue = 64, bool chat = true, bool endless = false) => new(
+        Name, model, Tokenizer, chat ? Chat : null,
+        new LocalModelLimits { Threads = 1, Concurrency = concurrency, Queue = queue, Context = model.Configuration.MaximumPositions },
+        stopTokens: endless ? [] : null);
 }
 
 /// <summary>A server of the tiny model on a free port.</summary>
@@ -84,10 +86,10 @@ internal sealed class TinyServer : IAsyncDisposable
     public HttpClient Http { get; }
 
     public static async Task<TinyServer> StartAsync(
-        int concurrency = 3, int queue = 64, bool chat = true, ModelServerOptions? options = null, int positions = 256)
+        int concurrency = 3, int queue = 64, bool chat = true, ModelServerOptions? options = null, int positions = 256, bool endless = false)
     {
         Transformer transformer = TinyModel.Create(positions);
-        LocalModel model = TinyModel.Serve(transformer, concurrency, queue, chat);
+        LocalModel model = TinyModel.Serve(transformer, concurrency, queue, chat, endless);
         ModelServer server = await ModelServer.StartAsync(model, (options ?? new ModelServerOptions()) with { Port = 0 });
         return new TinyServer(transformer, model, server, new HttpClient { BaseAddress = new Uri(server.Address + "/") });
     }

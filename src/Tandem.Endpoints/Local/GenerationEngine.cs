@@ -23,6 +23,7 @@ internal sealed unsafe class GenerationEngine : IDisposable
     private readonly int _queueLimit;
     private readonly Thread _thread;
     private int _running;
+    private long _steps;
     private bool _stopping;
 
     /// <summary>Starts the engine.</summary>
@@ -47,6 +48,9 @@ internal sealed unsafe class GenerationEngine : IDisposable
 
     /// <summary>How many requests have a slot.</summary>
     public int Running => Volatile.Read(ref _running);
+
+    /// <summary>How many passes the model has made.</summary>
+    public long Steps => Interlocked.Read(ref _steps);
 
     /// <summary>How many requests wait for one.</summary>
     public int Waiting
@@ -185,6 +189,7 @@ internal sealed unsafe class GenerationEngine : IDisposable
 
         if (_batch.Sequences == 0)
             return;
+        Interlocked.Increment(ref _steps);
         Tensor logits = _decoder.Append(_sequences.AsSpan(0, _batch.Sequences), _batch); // [sequences, V]
         for (int row = 0; row < logits.Rows; row++)
         {

@@ -91,6 +91,8 @@ public sealed class LocalModel : IDisposable
     /// <summary>Sequences that wait.</summary>
     public int Waiting => _engine.Waiting;
 
+    internal long Steps => _engine.Steps;
+
     /// <summary>Loads a model directory: config.json, safetensors, tokenizer.json and, if it has them, generation_config.json and a chat template.</summary>
     /// <param name="directory">The directory.</param>
     /// <param name="name">What requests call it; the directory's name by default.</param>

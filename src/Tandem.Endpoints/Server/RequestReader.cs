@@ -32,7 +32,8 @@ internal static class RequestReader
         }
         catch (JsonException error)
         {
-            string? parameter = error.Path is { Length: > 2 } path && path.StartsWith("$.", StringComparison.Ordinal) ? path[2..] : null;
+            // The reader's own fault is inside where the text is no JSON, and absent where a value does not fit its field.
+            string? parameter = error.InnerException is not JsonException && error.Path is { Length: > 2 } path && path.StartsWith("$.", StringComparison.Ordinal) ? path[2..] : null;
             string place = string.Create(CultureInfo.InvariantCulture, $"line {error.LineNumber + 1}, byte {error.BytePositionInLine + 1}");
             throw new ApiException(
                 400, parameter is null ? $"The body is not valid JSON ({place})." : $"The value of '{parameter}' has the wrong type ({place}).", parameter);
