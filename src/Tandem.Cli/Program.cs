@@ -19,11 +19,13 @@ var root = new RootCommand(
       tandem resume runs/quickstart                go on where a run was interrupted
       tandem report runs/quickstart                write report.html again
       tandem train pretrain --out my-ladder        pre-train the ladder from scratch (hours)
+      tandem serve my-ladder/r3                    serve a model to any OpenAI client
     """)
 {
     RunCommand.Create(),
     ResumeCommand.Create(),
     ReportCommand.Create(),
     TrainCommand.Create(),
+    ServeCommand.Create(),
 };
 return await CommandLine.RunAsync(root, args);
