@@ -58,7 +58,7 @@ public sealed class DataRow
     public bool Has(string name) =>
         _json is not null ? _json.TryGetValue(name, out JsonElement value) && value.ValueKind != JsonValueKind.Null : _header!.ContainsKey(name);
 
-    /// <summary>Whether the field is there and a text, a list of texts or objects, or a number as <paramref name="kind"/> says.</summary>
+    /// <summary>Whether the field is there and of a JSON type.</summary>
     /// <param name="name">The field.</param>
     /// <param name="kind">The JSON type. Separated values hold texts only.</param>
     public bool Is(string name, JsonValueKind kind) =>
@@ -145,6 +145,21 @@ public sealed class DataRow
         foreach (JsonElement element in list.EnumerateArray())
             texts.Add(element.ValueKind == JsonValueKind.String ? String(element, name) : throw Mistyped($"{name}[{texts.Count}]", "a text", element));
         return texts;
+    }
+
+    /// <summary>A list of integers; in separated values a JSON list in the field.</summary>
+    public IReadOnlyList<int> Integers(string name)
+    {
+        JsonElement list = List(name);
+        var values = new List<int>(list.GetArrayLength());
+        foreach (JsonElement element in list.EnumerateArray())
+        {
+            values.Add(element.ValueKind == JsonValueKind.Number && element.TryGetInt32(out int value)
+                ? value
+                : throw Mistyped($"{name}[{values.Count}]", "an integer", element));
+        }
+
+        return values;
     }
 
     /// <summary>A list of objects as rows; in separated values a JSON list in the field.</summary>
