@@ -19,11 +19,13 @@ var root = new RootCommand(
       tandem resume runs/quickstart                go on where a run was interrupted
       tandem report runs/quickstart                write report.html again
       tandem train pretrain --out my-ladder        pre-train the ladder from scratch (hours)
+      tandem data list                             the data sets that can be read
     """)
 {
     RunCommand.Create(),
     ResumeCommand.Create(),
     ReportCommand.Create(),
     TrainCommand.Create(),
+    DataCommand.Create(),
 };
 return await CommandLine.RunAsync(root, args);
