@@ -20,6 +20,7 @@ var root = new RootCommand(
       tandem report runs/quickstart                write report.html again
       tandem train pretrain --out my-ladder        pre-train the ladder from scratch (hours)
       tandem serve my-ladder/r3                    serve a model to any OpenAI client
+      tandem data list                             the data sets that can be read
     """)
 {
     RunCommand.Create(),
@@ -27,5 +28,6 @@ var root = new RootCommand(
     ReportCommand.Create(),
     TrainCommand.Create(),
     ServeCommand.Create(),
+    DataCommand.Create(),
 };
 return await CommandLine.RunAsync(root, args);

@@ -11,6 +11,9 @@ public abstract record DataRecord
     /// <summary>The part of the data set that results are reported by, such as a section of RewardBench; empty for none.</summary>
     public string Section { get; init; } = "";
 
+    /// <summary>The finer part inside <see cref="Section"/>, such as a subset of RewardBench; empty for none.</summary>
+    public string Subset { get; init; } = "";
+
     /// <summary>Where it was read, for messages: file and line or row.</summary>
     public string Origin { get; init; } = "";
 }
