@@ -16,6 +16,7 @@ public sealed class Transformer : IDisposable
     private readonly Parameter? _languageHead;
     private readonly Parameter? _scoreHead;
     private readonly TransformerLayer[] _layers;
+    private bool _usesAdapters = true;
 
     /// <summary>Creates a transformer whose norm weights are 1 and other parameters 0.</summary>
     /// <param name="configuration">Its shape.</param>
@@ -64,6 +65,21 @@ public sealed class Transformer : IDisposable
     /// (<see cref="Tape.Recompute"/>): the same bits in less memory, for the time of one forward pass more.
     /// </summary>
     public bool RecomputesActivations { get; set; }
+
+    /// <summary>
+    /// Whether the adapters take part. Without them the model computes what its frozen part alone does, as a reference that
+    /// needs no second copy of the weights. Change it between steps only, not between a forward pass and its backward pass.
+    /// </summary>
+    public bool UsesAdapters
+    {
+        get => _usesAdapters;
+        set
+        {
+            _usesAdapters = value;
+            foreach (TransformerLayer layer in _layers)
+                layer.UsesAdapters = value;
+        }
+    }
 
     internal Parameter EmbeddingTable => _embedding;
 
@@ -197,12 +213,36 @@ public sealed class Transformer : IDisposable
     /// <param name="targets">The token after each row; <see cref="Tape.IgnoredTarget"/> leaves a row out.</param>
     /// <param name="weights">The weight of each row; 0 leaves it out. Empty for a weight of 1 everywhere.</param>
     /// <param name="normalizer">What the sum is divided by, such as the sum of the weights.</param>
+    /// <param name="smoothing">ε of label smoothing (<see cref="Tape.TokenCrossEntropy"/>).</param>
     /// <returns>[1, 1].</returns>
     /// <exception cref="InvalidOperationException">There is no language head.</exception>
-    public Tensor TokenLoss(Tape tape, Tensor hidden, ReadOnlySpan<int> targets, ReadOnlySpan<float> weights, float normalizer) =>
-        (long)hidden.Rows * Configuration.VocabularySize > LargestLogits
-            ? tape.LinearCrossEntropy(hidden, LanguageHead, targets, weights, normalizer)
-            : tape.TokenCrossEntropy(Logits(tape, hidden), targets, weights, normalizer);
+    public Tensor TokenLoss(
+        Tape tape, Tensor hidden, ReadOnlySpan<int> targets, ReadOnlySpan<float> weights, float normalizer, float smoothing = 0f) =>
+        KeepsLogits(hidden.Rows)
+            ? tape.TokenCrossEntropy(Logits(tape, hidden), targets, weights, normalizer, smoothing)
+            : tape.LinearCrossEntropy(hidden, LanguageHead, targets, weights, normalizer, smoothing);
+
+    /// <summary>
+    /// The weighted log-probability of each of several sequences of next tokens, in nats
+    /// (<see cref="Tape.SequenceLogProbabilities"/>), with logits kept or computed twice as by <see cref="TokenLoss"/>.
+    /// </summary>
+    /// <param name="tape">What records the forward pass.</param>
+    /// <param name="hidden">Rows of <see cref="Hidden"/>, gathered before.</param>
+    /// <param name="targets">The token after each row.</param>
+    /// <param name="weights">The weight of each row; empty for a weight of 1 everywhere.</param>
+    /// <param name="sequences">For each row the sequence that it belongs to.</param>
+    /// <param name="count">S, the number of sequences.</param>
+    /// <returns>[S, 1].</returns>
+    /// <exception cref="InvalidOperationException">There is no language head.</exception>
+    public Tensor SequenceLogProbabilities(
+        Tape tape, Tensor hidden, ReadOnlySpan<int> targets, ReadOnlySpan<float> weights, ReadOnlySpan<int> sequences, int count) =>
+        KeepsLogits(hidden.Rows)
+            ? tape.SequenceLogProbabilities(Logits(tape, hidden), targets, weights, sequences, count)
+            : tape.LinearSequenceLogProbabilities(hidden, LanguageHead, targets, weights, sequences, count);
+
+    /// <summary>Whether a loss over so many rows keeps their logits, rather than computing them twice.</summary>
+    /// <param name="rows">Rows of <see cref="Hidden"/> that go through the language head.</param>
+    public bool KeepsLogits(int rows) => (long)rows * Configuration.VocabularySize <= LargestLogits;
 
     /// <summary>The scores, [rows, ScoreHeads].</summary>
     /// <param name="tape">What records the forward pass.</param>
@@ -246,7 +286,7 @@ public sealed class Transformer : IDisposable
     /// <summary>A transformer of its own with the same configuration, parameter values and way of computing.</summary>
     public Transformer Clone()
     {
-        var clone = new Transformer(Configuration, Storage, Adapters) { RecomputesActivations = RecomputesActivations };
+        var clone = new Transformer(Configuration, Storage, Adapters) { RecomputesActivations = RecomputesActivations, UsesAdapters = UsesAdapters };
         clone.Parameters.CopyValuesFrom(Parameters);
         return clone;
     }

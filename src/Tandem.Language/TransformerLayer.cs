@@ -51,6 +51,9 @@ internal sealed unsafe class TransformerLayer : IRecomputed
 
     public Parameter Down { get; }
 
+    /// <summary>Whether the adapters take part.</summary>
+    public bool UsesAdapters { get; set; } = true;
+
     /// <summary>The adapted projections with their adapters.</summary>
     public IEnumerable<(Parameter Weight, LowRankAdapter Adapter)> Adapters
     {
@@ -83,7 +86,7 @@ internal sealed unsafe class TransformerLayer : IRecomputed
     public (Tensor Query, Tensor Key, Tensor Value) Project(Tape tape, Tensor x, float epsilon)
     {
         (Tensor q, Tensor k, Tensor v) = tape.QueryKeyValue(x, InputNorm, epsilon, Query, QueryBias, Key, KeyBias, Value, ValueBias);
-        if (_query is null && _key is null && _value is null)
+        if (!UsesAdapters || (_query is null && _key is null && _value is null))
             return (q, k, v);
         Tensor normalized = tape.RmsNorm(x, InputNorm, epsilon); // [N, C]
         return (Adapted(tape, q, normalized, _query), Adapted(tape, k, normalized, _key), Adapted(tape, v, normalized, _value));
@@ -95,7 +98,7 @@ internal sealed unsafe class TransformerLayer : IRecomputed
     /// <summary>x plus the feed-forward layer of the normalized rows, [N, C].</summary>
     public Tensor FeedForward(Tape tape, Tensor x, float epsilon)
     {
-        if (_gate is null && _up is null && _down is null)
+        if (!UsesAdapters || (_gate is null && _up is null && _down is null))
             return tape.FeedForward(x, PostAttentionNorm, epsilon, Gate, Up, Down);
         Tensor normalized = tape.RmsNorm(x, PostAttentionNorm, epsilon);                      // [N, C]
         Tensor gate = Adapted(tape, tape.Linear(normalized, Gate), normalized, _gate);        // [N, I]
@@ -104,6 +107,6 @@ internal sealed unsafe class TransformerLayer : IRecomputed
         return Adapted(tape, tape.AddLinear(x, hidden, Down), hidden, _down);                 // [N, C]
     }
 
-    private static Tensor Adapted(Tape tape, Tensor projected, Tensor x, LowRankAdapter? adapter) =>
-        adapter is null ? projected : adapter.Add(tape, projected, x);
+    private Tensor Adapted(Tape tape, Tensor projected, Tensor x, LowRankAdapter? adapter) =>
+        adapter is null || !UsesAdapters ? projected : adapter.Add(tape, projected, x);
 }
