@@ -66,8 +66,10 @@ public sealed class TokenBatch
         ArgumentNullException.ThrowIfNull(ends);
         Add(beginning);
         int first = _offsets[^2];
-        foreach (ReadOnlyMemory<int> end in ends)
-            Append(end.Span, beginning.Length, new HiddenKeys(beginning.Length, _tokens.Count - first));
+
+        // By index: an enumerator of an interface would be allocated in every training step.
+        for (int i = 0; i < ends.Count; i++)
+            Append(ends[i].Span, beginning.Length, new HiddenKeys(beginning.Length, _tokens.Count - first));
         _offsets[^1] = _tokens.Count;
         _branches |= ends.Count > 1;
     }

@@ -8,6 +8,7 @@ public sealed partial class Transformer
     private ulong _dropoutKey;
     private ulong _dropoutPasses;
     private MergedWeights? _merged;
+    private bool _usesAdapters = true;
 
     /// <summary>Whether the adapters are part of the weights for now: see <see cref="MergeAdapters"/>.</summary>
     public bool AdaptersMerged => _merged is not null;
@@ -46,6 +47,23 @@ public sealed partial class Transformer
     }
 
     /// <summary>
+    /// Whether the adapters take part. Without them the model computes what its frozen part alone does, as a reference that
+    /// needs no second copy of the weights. Change it between steps only, not between a forward pass and its backward pass.
+    /// </summary>
+    /// <exception cref="InvalidOperationException">The adapters are merged into the weights.</exception>
+    public bool UsesAdapters
+    {
+        get => _usesAdapters;
+        set
+        {
+            RequireUnmerged();
+            _usesAdapters = value;
+            foreach (TransformerLayer layer in _layers)
+                layer.UsesAdapters = value;
+        }
+    }
+
+    /// <summary>
     /// Adds the adapters to the weights they adapt, rounded to their storage, so that decoding costs what it does without
     /// adapters. The weights are copied before: <see cref="UnmergeAdapters"/> brings every bit of them back, which to subtract
     /// the adapters again would not. Caches of earlier keys and values are to be emptied.
@@ -61,7 +79,7 @@ public sealed partial class Transformer
         foreach (var (weight, adapter) in adapted)
             adapter.MergeInto(weight);
         foreach (TransformerLayer layer in _layers)
-            layer.IsMerged = true;
+            layer.UsesAdapters = false;
     }
 
     /// <summary>Undoes <see cref="MergeAdapters"/>: weights and results have the bits that they had before.</summary>
@@ -74,7 +92,7 @@ public sealed partial class Transformer
         _merged.Dispose();
         _merged = null;
         foreach (TransformerLayer layer in _layers)
-            layer.IsMerged = false;
+            layer.UsesAdapters = _usesAdapters;
     }
 
     /// <summary>

@@ -205,12 +205,36 @@ public sealed partial class Transformer : IDisposable
     /// <param name="targets">The token after each row; <see cref="Tape.IgnoredTarget"/> leaves a row out.</param>
     /// <param name="weights">The weight of each row; 0 leaves it out. Empty for a weight of 1 everywhere.</param>
     /// <param name="normalizer">What the sum is divided by, such as the sum of the weights.</param>
+    /// <param name="smoothing">ε of label smoothing (<see cref="Tape.TokenCrossEntropy"/>).</param>
     /// <returns>[1, 1].</returns>
     /// <exception cref="InvalidOperationException">There is no language head.</exception>
-    public Tensor TokenLoss(Tape tape, Tensor hidden, ReadOnlySpan<int> targets, ReadOnlySpan<float> weights, float normalizer) =>
-        (long)hidden.Rows * Configuration.VocabularySize > LargestLogits
-            ? tape.LinearCrossEntropy(hidden, LanguageHead, targets, weights, normalizer)
-            : tape.TokenCrossEntropy(Logits(tape, hidden), targets, weights, normalizer);
+    public Tensor TokenLoss(
+        Tape tape, Tensor hidden, ReadOnlySpan<int> targets, ReadOnlySpan<float> weights, float normalizer, float smoothing = 0f) =>
+        KeepsLogits(hidden.Rows)
+            ? tape.TokenCrossEntropy(Logits(tape, hidden), targets, weights, normalizer, smoothing)
+            : tape.LinearCrossEntropy(hidden, LanguageHead, targets, weights, normalizer, smoothing);
+
+    /// <summary>
+    /// The weighted log-probability of each of several sequences of next tokens, in nats
+    /// (<see cref="Tape.SequenceLogProbabilities"/>), with logits kept or computed twice as by <see cref="TokenLoss"/>.
+    /// </summary>
+    /// <param name="tape">What records the forward pass.</param>
+    /// <param name="hidden">Rows of <see cref="Hidden"/>, gathered before.</param>
+    /// <param name="targets">The token after each row.</param>
+    /// <param name="weights">The weight of each row; empty for a weight of 1 everywhere.</param>
+    /// <param name="sequences">For each row the sequence that it belongs to.</param>
+    /// <param name="count">S, the number of sequences.</param>
+    /// <returns>[S, 1].</returns>
+    /// <exception cref="InvalidOperationException">There is no language head.</exception>
+    public Tensor SequenceLogProbabilities(
+        Tape tape, Tensor hidden, ReadOnlySpan<int> targets, ReadOnlySpan<float> weights, ReadOnlySpan<int> sequences, int count) =>
+        KeepsLogits(hidden.Rows)
+            ? tape.SequenceLogProbabilities(Logits(tape, hidden), targets, weights, sequences, count)
+            : tape.LinearSequenceLogProbabilities(hidden, LanguageHead, targets, weights, sequences, count);
+
+    /// <summary>Whether a loss over so many rows keeps their logits, rather than computing them twice.</summary>
+    /// <param name="rows">Rows of <see cref="Hidden"/> that go through the language head.</param>
+    public bool KeepsLogits(int rows) => (long)rows * Configuration.VocabularySize <= LargestLogits;
 
     /// <summary>The scores, [rows, ScoreHeads].</summary>
     /// <param name="tape">What records the forward pass.</param>
@@ -270,7 +294,7 @@ public sealed partial class Transformer : IDisposable
     public Transformer Clone()
     {
         RequireUnmerged();
-        var clone = new Transformer(Configuration, Storage, Adapters) { RecomputesActivations = RecomputesActivations };
+        var clone = new Transformer(Configuration, Storage, Adapters) { RecomputesActivations = RecomputesActivations, UsesAdapters = UsesAdapters };
         clone.Parameters.CopyValuesFrom(Parameters);
         return clone;
     }

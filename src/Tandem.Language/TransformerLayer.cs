@@ -50,9 +50,6 @@ internal sealed unsafe class TransformerLayer : IRecomputed
 
     public Parameter? OutputBias { get; }
 
-    /// <summary>Whether the adapters are part of the weights for now, and are left out themselves.</summary>
-    public bool IsMerged { get; set; }
-
     public Parameter PostAttentionNorm { get; }
 
     public Parameter Gate { get; }
@@ -60,6 +57,9 @@ internal sealed unsafe class TransformerLayer : IRecomputed
     public Parameter Up { get; }
 
     public Parameter Down { get; }
+
+    /// <summary>Whether the adapters take part. They do not while they are merged into the weights.</summary>
+    public bool UsesAdapters { get; set; } = true;
 
     /// <summary>The adapted projections with their adapters.</summary>
     public IEnumerable<(Parameter Weight, LowRankAdapter Adapter)> Adapters
@@ -93,7 +93,7 @@ internal sealed unsafe class TransformerLayer : IRecomputed
     public (Tensor Query, Tensor Key, Tensor Value) Project(Tape tape, Tensor x, float epsilon, ulong? dropout = null)
     {
         (Tensor q, Tensor k, Tensor v) = tape.QueryKeyValue(x, InputNorm, epsilon, Query, QueryBias, Key, KeyBias, Value, ValueBias);
-        if (!IsMerged && (_query ?? _key ?? _value) is not null)
+        if (UsesAdapters && (_query ?? _key ?? _value) is not null)
         {
             Tensor normalized = tape.RmsNorm(x, InputNorm, epsilon); // [N, C]
             q = Adapted(tape, q, normalized, _query, dropout);
@@ -114,7 +114,7 @@ internal sealed unsafe class TransformerLayer : IRecomputed
     /// <summary>x plus the feed-forward layer of the normalized rows, [N, C].</summary>
     public Tensor FeedForward(Tape tape, Tensor x, float epsilon, ulong? dropout = null)
     {
-        if (IsMerged || (_gate ?? _up ?? _down) is null)
+        if (!UsesAdapters || (_gate ?? _up ?? _down) is null)
             return tape.FeedForward(x, PostAttentionNorm, epsilon, Gate, Up, Down);
         Tensor normalized = tape.RmsNorm(x, PostAttentionNorm, epsilon);                               // [N, C]
         Tensor gate = Adapted(tape, tape.Linear(normalized, Gate), normalized, _gate, dropout);        // [N, I]
@@ -124,7 +124,7 @@ internal sealed unsafe class TransformerLayer : IRecomputed
     }
 
     private Tensor Adapted(Tape tape, Tensor projected, Tensor x, LowRankAdapter? adapter, ulong? dropout) =>
-        adapter is null || IsMerged ? projected : adapter.Add(tape, projected, x, dropout);
+        adapter is null || !UsesAdapters ? projected : adapter.Add(tape, projected, x, dropout);
 
     // Each head on its own.
     private Tensor Normalized(Tape tape, Tensor x, Parameter? norm, float epsilon)

@@ -12,6 +12,7 @@ public sealed unsafe partial class Tape
     private readonly OperationPool<LinearCrossEntropyOperation> _linearCrossEntropy;
     private readonly OperationPool<SoftCrossEntropyOperation> _softCrossEntropy;
     private readonly OperationPool<BinaryCrossEntropyOperation> _binaryCrossEntropy;
+    private readonly OperationPool<ElementLossOperation> _elementLoss;
 
     /// <summary>
     /// Weighted cross-entropy with one correct column per row, in nats: Σ weights[i]·(-log softmax(logits[i])[targets[i]]) / normalizer.
@@ -20,16 +21,18 @@ public sealed unsafe partial class Tape
     /// <param name="targets">N columns; <see cref="IgnoredTarget"/> leaves a row out.</param>
     /// <param name="weights">N weights; 0 leaves a row out. Empty for a weight of 1 everywhere.</param>
     /// <param name="normalizer">What the sum is divided by, such as the sum of the weights.</param>
+    /// <param name="smoothing">
+    /// ε: the share of the target's probability that is spread over all columns, itself included (label smoothing, arXiv 1512.00567).
+    /// </param>
     /// <returns>[1, 1].</returns>
     public Tensor TokenCrossEntropy(
-        Tensor logits, ReadOnlySpan<int> targets, ReadOnlySpan<float> weights, float normalizer)
+        Tensor logits, ReadOnlySpan<int> targets, ReadOnlySpan<float> weights, float normalizer, float smoothing = 0f)
     {
-        RequireLength(targets.Length, logits.Rows, nameof(targets));
-        RequireWeights(weights, logits.Rows);
-        RequireTargets(targets, logits.Columns);
+        TokenLossArguments arguments = Arguments(targets, weights, logits.Rows, logits.Columns);
+        (arguments.Normalizer, arguments.Smoothing) = (normalizer, smoothing);
         Tensor result = Result(1, 1, logits.Gradient != null, out int node);
         TokenCrossEntropyOperation operation = _tokenCrossEntropy.Rent();
-        operation.Forward(this, logits, Copy(targets), CopyWeights(weights, logits.Rows), normalizer, result);
+        operation.Forward(this, logits, arguments, result);
         Record(operation, node);
         return result;
     }
@@ -44,17 +47,63 @@ public sealed unsafe partial class Tape
     /// <param name="targets">N columns of the logits; <see cref="IgnoredTarget"/> leaves a row out.</param>
     /// <param name="weights">N weights; 0 leaves a row out. Empty for a weight of 1 everywhere.</param>
     /// <param name="normalizer">What the sum is divided by, such as the sum of the weights.</param>
+    /// <param name="smoothing">As of <see cref="TokenCrossEntropy"/>.</param>
     /// <returns>[1, 1].</returns>
     public Tensor LinearCrossEntropy(
-        Tensor x, Parameter weight, ReadOnlySpan<int> targets, ReadOnlySpan<float> weights, float normalizer)
+        Tensor x, Parameter weight, ReadOnlySpan<int> targets, ReadOnlySpan<float> weights, float normalizer, float smoothing = 0f)
     {
         RequireWeight(weight, x);
-        RequireLength(targets.Length, x.Rows, nameof(targets));
-        RequireWeights(weights, x.Rows);
-        RequireTargets(targets, weight.Tensor.Rows);
+        TokenLossArguments arguments = Arguments(targets, weights, x.Rows, weight.Tensor.Rows);
+        (arguments.Normalizer, arguments.Smoothing) = (normalizer, smoothing);
         Tensor result = Result(1, 1, x.Gradient != null || weight.IsTrainable, out int node);
         LinearCrossEntropyOperation operation = _linearCrossEntropy.Rent();
-        operation.Forward(this, x, weight, Copy(targets), CopyWeights(weights, x.Rows), normalizer, result);
+        operation.Forward(this, x, weight, arguments, result);
+        Record(operation, node);
+        return result;
+    }
+
+    /// <summary>
+    /// The weighted log-probability of each of several sequences, in nats: result[s] = Σ weights[i]·log softmax(logits[i])[targets[i]]
+    /// over the rows i with sequences[i] = s, 0 for a sequence without rows.
+    /// </summary>
+    /// <param name="logits">[N, V].</param>
+    /// <param name="targets">N columns; <see cref="IgnoredTarget"/> leaves a row out.</param>
+    /// <param name="weights">N weights; 0 leaves a row out. Empty for a weight of 1 everywhere.</param>
+    /// <param name="sequences">For each row the sequence that it belongs to.</param>
+    /// <param name="count">S, the number of sequences.</param>
+    /// <returns>[S, 1].</returns>
+    public Tensor SequenceLogProbabilities(
+        Tensor logits, ReadOnlySpan<int> targets, ReadOnlySpan<float> weights, ReadOnlySpan<int> sequences, int count)
+    {
+        TokenLossArguments arguments = Arguments(targets, weights, logits.Rows, logits.Columns);
+        arguments.Sequences = Sequences(sequences, logits.Rows, count);
+        Tensor result = Result(count, 1, logits.Gradient != null, out int node);
+        TokenCrossEntropyOperation operation = _tokenCrossEntropy.Rent();
+        operation.Forward(this, logits, arguments, result);
+        Record(operation, node);
+        return result;
+    }
+
+    /// <summary>
+    /// <see cref="SequenceLogProbabilities"/> of <see cref="Linear"/> without its logits [N, V], of which only a block exists at
+    /// a time, as in <see cref="LinearCrossEntropy"/>.
+    /// </summary>
+    /// <param name="x">[N, C], such as the hidden states before a language head.</param>
+    /// <param name="weight">[V, C].</param>
+    /// <param name="targets">N columns of the logits; <see cref="IgnoredTarget"/> leaves a row out.</param>
+    /// <param name="weights">N weights; 0 leaves a row out. Empty for a weight of 1 everywhere.</param>
+    /// <param name="sequences">For each row the sequence that it belongs to.</param>
+    /// <param name="count">S, the number of sequences.</param>
+    /// <returns>[S, 1].</returns>
+    public Tensor LinearSequenceLogProbabilities(
+        Tensor x, Parameter weight, ReadOnlySpan<int> targets, ReadOnlySpan<float> weights, ReadOnlySpan<int> sequences, int count)
+    {
+        RequireWeight(weight, x);
+        TokenLossArguments arguments = Arguments(targets, weights, x.Rows, weight.Tensor.Rows);
+        arguments.Sequences = Sequences(sequences, x.Rows, count);
+        Tensor result = Result(count, 1, x.Gradient != null || weight.IsTrainable, out int node);
+        LinearCrossEntropyOperation operation = _linearCrossEntropy.Rent();
+        operation.Forward(this, x, weight, arguments, result);
         Record(operation, node);
         return result;
     }
@@ -84,7 +133,7 @@ public sealed unsafe partial class Tape
     /// Σ weights·(-t·log σ(z) - (1 - t)·log σ(-z)) / normalizer.
     /// </summary>
     /// <param name="logits">Any shape.</param>
-    /// <param name="targets">As many probabilities.</param>
+    /// <param name="targets">As many probabilities; numbers beyond 0 and 1 are allowed, and the formula holds for them.</param>
     /// <param name="weights">As many weights; 0 leaves an element out. Empty for a weight of 1 everywhere.</param>
     /// <param name="normalizer">What the sum is divided by.</param>
     /// <returns>[1, 1].</returns>
@@ -99,6 +148,24 @@ public sealed unsafe partial class Tape
         Record(operation, node);
         return result;
     }
+
+    /// <summary>Weighted squared error, element by element: Σ weights·(x - t)² / normalizer.</summary>
+    /// <param name="x">Any shape.</param>
+    /// <param name="targets">As many numbers.</param>
+    /// <param name="weights">As many weights; 0 leaves an element out. Empty for a weight of 1 everywhere.</param>
+    /// <param name="normalizer">What the sum is divided by.</param>
+    /// <returns>[1, 1].</returns>
+    public Tensor SquaredError(Tensor x, ReadOnlySpan<float> targets, ReadOnlySpan<float> weights, float normalizer) =>
+        Elementwise(ElementLoss.Squared, x, targets, weights, normalizer);
+
+    /// <summary>Weighted hinge loss, element by element: Σ weights·max(0, t - x) / normalizer. At x = t its slope is 0.</summary>
+    /// <param name="x">Any shape.</param>
+    /// <param name="targets">As many numbers: the margins wanted.</param>
+    /// <param name="weights">As many weights; 0 leaves an element out. Empty for a weight of 1 everywhere.</param>
+    /// <param name="normalizer">What the sum is divided by.</param>
+    /// <returns>[1, 1].</returns>
+    public Tensor Hinge(Tensor x, ReadOnlySpan<float> targets, ReadOnlySpan<float> weights, float normalizer) =>
+        Elementwise(ElementLoss.Hinge, x, targets, weights, normalizer);
 
     /// <summary>
     /// log softmax(logits[i])[targets[i]] of each row, in nats; 0 where the target is <see cref="IgnoredTarget"/>.
@@ -115,6 +182,32 @@ public sealed unsafe partial class Tape
         fixed (float* destination = logProbabilities)
         fixed (int* columns = targets)
             RowSoftmax.LogProbabilities(logits, columns, destination, Pool);
+    }
+
+    private Tensor Elementwise(ElementLoss kind, Tensor x, ReadOnlySpan<float> targets, ReadOnlySpan<float> weights, float normalizer)
+    {
+        RequireLength(targets.Length, x.Length, nameof(targets));
+        RequireWeights(weights, x.Length);
+        Tensor result = Result(1, 1, x.Gradient != null, out int node);
+        ElementLossOperation operation = _elementLoss.Rent();
+        operation.Forward(this, kind, x, Copy(targets), CopyWeights(weights, x.Length), normalizer, result);
+        Record(operation, node);
+        return result;
+    }
+
+    private TokenLossArguments Arguments(ReadOnlySpan<int> targets, ReadOnlySpan<float> weights, int rows, int columns)
+    {
+        RequireLength(targets.Length, rows, nameof(targets));
+        RequireWeights(weights, rows);
+        RequireTargets(targets, columns);
+        return new TokenLossArguments { Targets = Copy(targets), Weights = CopyWeights(weights, rows), Normalizer = 1f };
+    }
+
+    private int* Sequences(ReadOnlySpan<int> sequences, int rows, int count)
+    {
+        RequireLength(sequences.Length, rows, nameof(sequences));
+        RequireRange(sequences, count, nameof(sequences));
+        return Copy(sequences);
     }
 
     private static void RequireTargets(ReadOnlySpan<int> targets, int columns)

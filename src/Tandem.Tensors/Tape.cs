@@ -44,6 +44,7 @@ public sealed unsafe partial class Tape : IDisposable
         _linearCrossEntropy = Register(new OperationPool<LinearCrossEntropyOperation>());
         _softCrossEntropy = Register(new OperationPool<SoftCrossEntropyOperation>());
         _binaryCrossEntropy = Register(new OperationPool<BinaryCrossEntropyOperation>());
+        _elementLoss = Register(new OperationPool<ElementLossOperation>());
     }
 
     /// <summary>The memory of this step: valid until the next <see cref="Begin"/>.</summary>

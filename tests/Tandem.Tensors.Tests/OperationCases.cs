@@ -270,6 +270,27 @@ internal static class OperationCases
                 (tape, x, p) => tape.LinearCrossEntropy(x[0], p[0], targets, weights, 2.5f),
                 v => OperationReferences.TokenCrossEntropy(
                     OperationReferences.Linear(v[0], v[1], null, 5, columns), columns, targets, weights, 2.5));
+            yield return new($"TokenCrossEntropy smoothed {shape}", [(rows, columns)], [],
+                (tape, x, _) => tape.TokenCrossEntropy(x[0], targets, weights, 2.5f, 0.15f),
+                v => OperationReferences.TokenCrossEntropy(v[0], columns, targets, weights, 2.5, 0.15f));
+            yield return new($"LinearCrossEntropy smoothed {shape}", [(rows, 5)], [(columns, 5)],
+                (tape, x, p) => tape.LinearCrossEntropy(x[0], p[0], targets, weights, 2.5f, 0.15f),
+                v => OperationReferences.TokenCrossEntropy(
+                    OperationReferences.Linear(v[0], v[1], null, 5, columns), columns, targets, weights, 2.5, 0.15f));
+            int[] sequences = [.. Enumerable.Range(0, rows).Select(i => 2 * (i * 5 % 2))];
+            yield return new($"SequenceLogProbabilities {shape}", [(rows, columns)], [],
+                (tape, x, _) => tape.SequenceLogProbabilities(x[0], targets, weights, sequences, 4),
+                v => OperationReferences.SequenceLogProbabilities(v[0], columns, targets, weights, sequences, 4));
+            yield return new($"LinearSequenceLogProbabilities {shape}", [(rows, 5)], [(columns, 5)],
+                (tape, x, p) => tape.LinearSequenceLogProbabilities(x[0], p[0], targets, weights, sequences, 4),
+                v => OperationReferences.SequenceLogProbabilities(
+                    OperationReferences.Linear(v[0], v[1], null, 5, columns), columns, targets, weights, sequences, 4));
+            yield return new($"SquaredError {shape}", [(rows, columns)], [],
+                (tape, x, _) => tape.SquaredError(x[0], soft, elementWeights, 2.5f),
+                v => OperationReferences.ElementLoss(v[0], soft, elementWeights, 2.5, d => d * d));
+            yield return new($"Hinge {shape}", [(rows, columns)], [],
+                (tape, x, _) => tape.Hinge(x[0], soft, elementWeights, 2.5f),
+                v => OperationReferences.ElementLoss(v[0], soft, elementWeights, 2.5, d => Math.Max(0, -d)));
             yield return new($"SoftCrossEntropy {shape}", [(rows, columns)], [],
                 (tape, x, _) => tape.SoftCrossEntropy(x[0], soft, weights, 2.5f),
                 v => OperationReferences.SoftCrossEntropy(v[0], columns, soft, weights, 2.5));

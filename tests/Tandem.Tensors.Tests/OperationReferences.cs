@@ -157,17 +157,38 @@ internal static class OperationReferences
 
     public static double[] SwiGlu(double[] gate, double[] up) => [.. gate.Zip(up, (g, u) => g / (1 + Math.Exp(-g)) * u)];
 
-    public static double[] TokenCrossEntropy(double[] logits, int columns, int[] targets, float[] weights, double normalizer)
+    public static double[] TokenCrossEntropy(
+        double[] logits, int columns, int[] targets, float[] weights, double normalizer, double smoothing = 0)
     {
         double total = 0;
         for (int i = 0; i < targets.Length; i++)
         {
-            if (targets[i] >= 0 && weights[i] != 0)
-                total -= weights[i] * Math.Log(Softmax([.. logits.Skip(i * columns).Take(columns)])[targets[i]]);
+            if (targets[i] < 0 || weights[i] == 0)
+                continue;
+            double[] p = Softmax([.. logits.Skip(i * columns).Take(columns)]);
+            total -= weights[i] * (1 - smoothing) * Math.Log(p[targets[i]]);
+            if (smoothing > 0)
+                total -= weights[i] * smoothing * p.Average(Math.Log);
         }
 
         return [total / normalizer];
     }
+
+    public static double[] SequenceLogProbabilities(
+        double[] logits, int columns, int[] targets, float[] weights, int[] sequences, int count)
+    {
+        var sums = new double[count];
+        for (int i = 0; i < targets.Length; i++)
+        {
+            if (targets[i] >= 0 && weights[i] != 0)
+                sums[sequences[i]] += weights[i] * Math.Log(Softmax([.. logits.Skip(i * columns).Take(columns)])[targets[i]]);
+        }
+
+        return sums;
+    }
+
+    public static double[] ElementLoss(double[] x, float[] targets, float[] weights, double normalizer, Func<double, double> loss) =>
+        [x.Select((value, i) => weights[i] == 0 ? 0 : weights[i] * loss(value - targets[i])).Sum() / normalizer];
 
     public static double[] SoftCrossEntropy(double[] logits, int columns, float[] targets, float[] weights, double normalizer)
     {

@@ -25,12 +25,12 @@ internal sealed unsafe class LinearCrossEntropyOperation : Operation
     private Parameter _weight = null!;
     private TokenLossRows _rows;
 
-    /// <summary>result = the weighted loss.</summary>
-    public void Forward(Tape tape, Tensor x, Parameter weight, int* targets, float* weights, float normalizer, Tensor result)
+    /// <summary>result = the weighted loss, or the weighted log-probability of each sequence.</summary>
+    public void Forward(Tape tape, Tensor x, Parameter weight, in TokenLossArguments arguments, Tensor result)
     {
         (_x, _xNode, _weight, _result) = (x, tape.NodeOf(x), weight, result);
-        _rows = new TokenLossRows(tape, x.Rows, targets, weights, normalizer);
         int vocabulary = weight.Tensor.Rows;
+        _rows = new TokenLossRows(tape, x.Rows, vocabulary, arguments, result);
         int most = Math.Min(Math.Max(BlockElements / Math.Max(vocabulary, 1), LeastRows), x.Rows);
         float* scratch = tape.Scratch((long)most * vocabulary);
         for (int row = 0; row < x.Rows; row += most)
@@ -40,7 +40,7 @@ internal sealed unsafe class LinearCrossEntropyOperation : Operation
                 _rows.Losses(tape.Pool, Multiply(tape, new LogitBlock(scratch, row, rows, 0, vocabulary)));
         }
 
-        result.Data[0] = _rows.Total();
+        _rows.Write(result);
     }
 
     /// <inheritdoc/>
@@ -73,7 +73,7 @@ internal sealed unsafe class LinearCrossEntropyOperation : Operation
     private void Differentiate(Tape tape, LogitBlock block, bool accumulate)
     {
         Multiply(tape, block);
-        _rows.Differentiate(tape.Pool, block, _result.Gradient[0], block.Data, accumulate: false);
+        _rows.Differentiate(tape.Pool, block, _result, block.Data, accumulate: false);
         int width = _x.Columns;
         long atX = (long)block.FirstRow * width;
         if (_xNode >= 0)

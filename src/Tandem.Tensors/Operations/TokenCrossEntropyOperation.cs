@@ -9,17 +9,17 @@ internal sealed unsafe class TokenCrossEntropyOperation : Operation
 
     private LogitBlock All => new(_logits.Data, 0, _logits.Rows, 0, _logits.Columns);
 
-    /// <summary>result = the weighted loss.</summary>
-    public void Forward(Tape tape, Tensor logits, int* targets, float* weights, float normalizer, Tensor result)
+    /// <summary>result = the weighted loss, or the weighted log-probability of each sequence.</summary>
+    public void Forward(Tape tape, Tensor logits, in TokenLossArguments arguments, Tensor result)
     {
         (_logits, _result) = (logits, result);
         _logitsNode = tape.NodeOf(logits);
-        _rows = new TokenLossRows(tape, logits.Rows, targets, weights, normalizer);
+        _rows = new TokenLossRows(tape, logits.Rows, logits.Columns, arguments, result);
         _rows.Losses(tape.Pool, All);
-        result.Data[0] = _rows.Total();
+        _rows.Write(result);
     }
 
     /// <inheritdoc/>
     public override void Backward(Tape tape) =>
-        _rows.Differentiate(tape.Pool, All, _result.Gradient[0], _logits.Gradient, tape.Claim(_logitsNode));
+        _rows.Differentiate(tape.Pool, All, _result, _logits.Gradient, tape.Claim(_logitsNode));
 }
