@@ -19,11 +19,14 @@ var root = new RootCommand(
       tandem resume runs/quickstart                go on where a run was interrupted
       tandem report runs/quickstart                write report.html again
       tandem train pretrain --out my-ladder        pre-train the ladder from scratch (hours)
+      tandem models pull Qwen/Qwen2.5-0.5B-Instruct   fetch a model
     """)
 {
     RunCommand.Create(),
     ResumeCommand.Create(),
     ReportCommand.Create(),
     TrainCommand.Create(),
+    ModelsCommand.Create(),
+    new Command("data", "Fetch data sets.") { DataPullCommand.Create() },
 };
 return await CommandLine.RunAsync(root, args);
