@@ -157,7 +157,11 @@ public sealed class DownloadDisplay : IPullObserver, IDisposable
     private void PrintLines()
     {
         while (_lines.TryDequeue(out string? line))
-            _console.Write(new Text(Terminal.Safe(line, _unicode) + "\n"));
+        {
+            // Padded, for the bar that the line is written over is not erased.
+            string text = Terminal.Safe(line, _unicode).PadRight(Math.Max(1, _console.Profile.Width - 1));
+            _console.Write(new Text(text + "\n"));
+        }
     }
 
     private Rows Frame()
@@ -168,8 +172,9 @@ public sealed class DownloadDisplay : IPullObserver, IDisposable
         var rows = new List<IRenderable>();
         foreach (DownloadedFile file in view.Running)
             rows.Add(Bar(file.Done, file.Total, $"{_amount(file.Done)} of {_amount(file.Total)}  {file.Name}", Color.Teal));
-        if (view.Total > 0)
-            rows.Add(Bar(view.Done, view.Total, string.Join("  ", Facts(view)), Color.Green));
+
+        // Always: a live display of no lines throws.
+        rows.Add(Bar(view.Done, view.Total, view.Total > 0 ? string.Join("  ", Facts(view)) : "asking the server", Color.Green));
         return new Rows(rows);
     }
 
