@@ -21,6 +21,7 @@ var root = new RootCommand(
       tandem train pretrain --out my-ladder        pre-train the ladder from scratch (hours)
       tandem serve my-ladder/r3                    serve a model to any OpenAI client
       tandem data list                             the data sets that can be read
+      tandem models pull Qwen/Qwen2.5-0.5B-Instruct fetch a model
     """)
 {
     RunCommand.Create(),
@@ -29,5 +30,6 @@ var root = new RootCommand(
     TrainCommand.Create(),
     ServeCommand.Create(),
     DataCommand.Create(),
+    ModelsCommand.Create(),
 };
 return await CommandLine.RunAsync(root, args);

@@ -34,7 +34,10 @@ internal sealed class TandemProcess : IDisposable
 
     public bool HasExited => _process.HasExited;
 
-    public static TandemProcess Start(params string[] arguments)
+    public static TandemProcess Start(params string[] arguments) => Start(new Dictionary<string, string>(), arguments);
+
+    /// <summary>Starts the program with more variables than this process has.</summary>
+    public static TandemProcess Start(IReadOnlyDictionary<string, string> variables, params string[] arguments)
     {
         var start = new ProcessStartInfo(Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet")
         {
@@ -46,6 +49,8 @@ internal sealed class TandemProcess : IDisposable
 
         // As a terminal with colours would have it: what goes through pipes must be plain all the same.
         start.Environment["TERM"] = "xterm-256color";
+        foreach ((string name, string value) in variables)
+            start.Environment[name] = value;
         start.ArgumentList.Add(Path.Combine(AppContext.BaseDirectory, "Tandem.Cli.dll"));
         foreach (string argument in arguments)
             start.ArgumentList.Add(argument);

@@ -132,7 +132,7 @@ public sealed class HubCache(string directory)
         }
 
         string blob = BlobPath(repository, blobId);
-        string temporary = $"{pointer}.{Guid.NewGuid():N}.tmp";
+        string temporary = Path.Combine(folder, $".{Guid.NewGuid():N}.tmp");
         try
         {
             if (!links || !TryLink(temporary, Path.GetRelativePath(folder, blob)))

@@ -19,7 +19,7 @@ public sealed record HubFile(string Path, long Size, string BlobId);
 public static partial class FileSelection
 {
     private const int LongestPath = 1024;
-    private const int LongestPart = 200;
+    private const int LongestPart = 255;
 
     private static readonly string[] ModelFiles =
         ["*.safetensors", "*.json", "*.jinja", "*.txt", "tokenizer.model", "LICENSE*", "LICENCE*", "README*", "NOTICE*"];
@@ -27,6 +27,8 @@ public static partial class FileSelection
     // Other formats of the same weights, and training logs.
     private static readonly string[] ModelExceptions =
         ["onnx/*", "openvino/*", "original/*", "coreml/*", "runs/*", "checkpoint-*/*", ".*", "consolidated*"];
+
+    private static readonly string[] EveryFile = ["*"];
 
     private static readonly string[] DatasetExceptions = ["*.py", ".*"];
 
@@ -44,20 +46,19 @@ public static partial class FileSelection
         ArgumentNullException.ThrowIfNull(names);
         ArgumentNullException.ThrowIfNull(include);
         ArgumentNullException.ThrowIfNull(exclude);
+        bool isModel = kind == RepositoryKind.Model;
+        Regex[] without = Expressions(exclude);
+        Regex[] wanted = Expressions(include.Count > 0 ? include : isModel ? ModelFiles : EveryFile);
+        Regex[] exceptions = Expressions(include.Count > 0 ? [] : isModel ? ModelExceptions : DatasetExceptions);
         var chosen = new List<string>();
-        foreach (string name in names)
+        foreach (string name in names.Where(n => IsMatch(n, wanted) && !IsMatch(n, without)))
         {
-            if (Matches(name, exclude))
-                continue;
             if (include.Count == 0)
             {
-                bool usual = kind == RepositoryKind.Model
-                    ? Matches(name, ModelFiles) && !Matches(name, ModelExceptions)
-                    : !Matches(name, DatasetExceptions);
-                if (usual && !IsPickle(kind, name))
+                if (!IsMatch(name, exceptions) && !IsPickle(kind, name))
                     chosen.Add(name);
             }
-            else if (Matches(name, include))
+            else
             {
                 if (IsPickle(kind, name))
                 {
@@ -84,18 +85,16 @@ public static partial class FileSelection
     public static bool Matches(string name, IEnumerable<string> patterns)
     {
         ArgumentNullException.ThrowIfNull(patterns);
-        return patterns.Any(pattern => Expression(pattern).IsMatch(name));
+        return IsMatch(name, Expressions(patterns));
     }
 
     /// <summary>
-    /// Checks a name that a server gave: it must lead to a file below the folder that it is put into, on every system.
+    /// Checks a name that a server gave: it must lead to a file below the folder that it is put into.
     /// </summary>
     /// <exception cref="UserFaultException">It leads elsewhere, or not to a file.</exception>
     internal static string Checked(string name, string place)
     {
-        bool safe = name.Length is > 0 and <= LongestPath && !ForbiddenCharacter().IsMatch(name)
-            && name.Split('/').All(part => part.Length is > 0 and <= LongestPart && part is not ("." or "..") && !part.EndsWith('.')
-                && !part.EndsWith(' ') && !ReservedName().IsMatch(part));
+        bool safe = name.Length is > 0 and <= LongestPath && !ForbiddenCharacter().IsMatch(name) && name.Split('/').All(IsPart);
         return safe
             ? name
             : throw new UserFaultException(
@@ -106,8 +105,8 @@ public static partial class FileSelection
     /// <summary>Checks that no file is a folder of another, and that no name comes twice.</summary>
     internal static void CheckTree(IReadOnlyCollection<string> names, string place)
     {
-        // Without regard to case, for some file systems have none.
-        var files = new HashSet<string>(StringComparer.OrdinalIgnoreCase);
+        // Elsewhere file systems often do not tell capitals from small letters.
+        var files = new HashSet<string>(OperatingSystem.IsLinux() ? StringComparer.Ordinal : StringComparer.OrdinalIgnoreCase);
         foreach (string name in names)
         {
             if (!files.Add(name))
@@ -124,8 +123,17 @@ public static partial class FileSelection
         }
     }
 
+    /// <summary>Whether a file or folder may be called so: with Windows' own rules where they hold.</summary>
+    private static bool IsPart(string part) =>
+        part is not ("" or "." or "..") && Encoding.UTF8.GetByteCount(part) <= LongestPart
+        && !(OperatingSystem.IsWindows() && (part.EndsWith('.') || part.EndsWith(' ') || WindowsForbids().IsMatch(part)));
+
     private static UserFaultException Clash(string name, string place) =>
         new($"{place} lists '{name}' beside another file that takes its place; nothing was fetched.", "Choose the files with --include and --exclude.");
+
+    private static bool IsMatch(string name, Regex[] expressions) => expressions.Any(e => e.IsMatch(name));
+
+    private static Regex[] Expressions(IEnumerable<string> patterns) => [.. patterns.Select(Expression)];
 
     private static Regex Expression(string pattern)
     {
@@ -138,9 +146,10 @@ public static partial class FileSelection
         return new Regex(text.Append(@"\z").ToString(), RegexOptions.Singleline | RegexOptions.NonBacktracking);
     }
 
-    [GeneratedRegex(@"[\x00-\x1f\x7f\\:*?""<>|]")]
+    // The backslash separates folders on one system, and means nothing good in a name on another.
+    [GeneratedRegex(@"[\x00-\x1f\x7f\\]")]
     private static partial Regex ForbiddenCharacter();
 
-    [GeneratedRegex(@"\A(?:CON|PRN|AUX|NUL|COM[0-9]|LPT[0-9])(?:\..*)?\z", RegexOptions.IgnoreCase)]
-    private static partial Regex ReservedName();
+    [GeneratedRegex(@"[:*?""<>|]|\A(?:CON|PRN|AUX|NUL|COM[0-9]|LPT[0-9])(?:\..*)?\z", RegexOptions.IgnoreCase)]
+    private static partial Regex WindowsForbids();
 }

@@ -15,6 +15,8 @@ internal sealed class HubPull(HubClient client, IFileStore store, PullRequest re
     {
         if (client.Settings.Offline)
             return OfflinePull.Run(_cache, request);
+        if (client.Settings.Token is not null && !HubTransport.IsPrivate(client.Settings.Endpoint))
+            observer.Note($"the token is not sent to {client.Settings.Endpoint}, which is not https");
         HubRevision revision = await client.ResolveAsync(_repository, request.Revision, observer, cancellation).ConfigureAwait(false);
         IReadOnlyList<HubFile> files = await ChooseAsync(revision, cancellation).ConfigureAwait(false);
         long[] present = [.. files.Select(f => PresentBytes(revision.Commit, f))];

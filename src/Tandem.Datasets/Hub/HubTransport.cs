@@ -196,7 +196,7 @@ internal sealed class HubTransport(HttpClient http, HubSettings settings, TimePr
     private bool IsConfigured(Uri address) => IsSameServer(address, settings.Endpoint) || IsSameServer(address, settings.RowsEndpoint);
 
     /// <summary>A token travels encrypted, or stays on this machine.</summary>
-    private static bool IsPrivate(Uri address) => address.Scheme == "https" || address.IsLoopback;
+    public static bool IsPrivate(Uri address) => address.Scheme == "https" || address.IsLoopback;
 
     private static bool IsSameServer(Uri a, Uri b) =>
         a.Scheme == b.Scheme && a.Port == b.Port && a.Host.Equals(b.Host, StringComparison.OrdinalIgnoreCase);

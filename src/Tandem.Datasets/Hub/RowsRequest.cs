@@ -3,7 +3,14 @@ namespace Tandem.Datasets.Hub;
 /// <summary>A split whose rows the rows server has.</summary>
 /// <param name="Configuration">The configuration, also called subset.</param>
 /// <param name="Split">The split: train, test and the like.</param>
-public sealed record RowsSplit(string Configuration, string Split);
+public sealed record RowsSplit(string Configuration, string Split)
+{
+    /// <summary>A name for the file of its rows, safe whatever the server called it.</summary>
+    public string FileName => $"{Safe(Configuration)}-{Safe(Split)}.jsonl";
+
+    private static string Safe(string name) =>
+        string.Concat(name.Take(80).Select(c => char.IsAsciiLetterOrDigit(c) || c is '_' or '-' ? c : '_'));
+}
 
 /// <summary>Which rows to fetch, and where to.</summary>
 /// <param name="Repository">The data set.</param>

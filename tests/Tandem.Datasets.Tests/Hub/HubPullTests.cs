@@ -118,6 +118,27 @@ public sealed class HubPullTests
     }
 
     [Fact]
+    public async Task Pull_RenamedRepository_FollowsTheHub()
+    {
+        using var f = new HubFixture();
+        FakeRepository model = f.Model();
+        f.Server.Renamed["acme/old-name"] = "acme/tiny";
+        PullResult result = await f.Pull("acme/old-name");
+        HubFixture.AssertSame(model, result.Folder);
+        HubFixture.AssertSame(model, ModelLocation.Resolve("acme/old-name", f.Settings));
+    }
+
+    [Fact]
+    public async Task Pull_NamesOnlyWindowsForbids_AreFetchedElsewhere()
+    {
+        if (OperatingSystem.IsWindows())
+            return;
+        using var f = new HubFixture();
+        FakeRepository model = f.Model().Add("log 12:30:00?.json", "x").Add("Größe.json", "y");
+        HubFixture.AssertSame(model, (await f.Pull()).Folder);
+    }
+
+    [Fact]
     public async Task Pull_WithoutLinks_Copies()
     {
         using var f = new HubFixture();

@@ -26,8 +26,11 @@ internal sealed record FakeReply(int Status, byte[] Body)
     /// <summary>What Content-Length says, if it is not true.</summary>
     public long? SaidLength { get; init; }
 
-    /// <summary>After how many bytes the connection is reset.</summary>
+    /// <summary>After how many bytes the connection ends.</summary>
     public int? CutAfter { get; init; }
+
+    /// <summary>Whether it ends by a reset, which may overtake bytes that were sent before it.</summary>
+    public bool Reset { get; init; }
 
     /// <summary>After how many bytes nothing more comes.</summary>
     public int? HangAfter { get; init; }
@@ -136,14 +139,9 @@ internal sealed class FakeHttp : IDisposable
             await Task.Delay(Timeout.Infinite, _stop.Token);
         }
 
-        if (reply.CutAfter is null)
-        {
+        if (reply.Reset)
+            client.LingerState = new LingerOption(true, 0);
+        else
             client.Client.Shutdown(SocketShutdown.Send);
-            return;
-        }
-
-        // The bytes before the cut arrive: a reset at once could overtake them.
-        await Task.Delay(50, _stop.Token);
-        client.LingerState = new LingerOption(true, 0);
     }
 }

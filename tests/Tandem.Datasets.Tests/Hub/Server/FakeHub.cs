@@ -31,6 +31,9 @@ internal sealed partial class FakeHub : IDisposable
 
     public string RowsRevision { get; set; } = "1111111111111111111111111111111111111111";
 
+    /// <summary>New names by old ones.</summary>
+    public ConcurrentDictionary<string, string> Renamed { get; } = [];
+
     /// <summary>The token that private and gated repositories ask for.</summary>
     public string Token { get; set; } = "hf_secret";
 
@@ -91,6 +94,8 @@ internal sealed partial class FakeHub : IDisposable
         Match api = ApiPath().Match(request.Path), file = FilePath().Match(request.Path);
         string name = api.Success ? api.Groups["name"].Value : file.Groups["name"].Value;
         bool dataset = api.Success ? api.Groups["kind"].Value == "datasets" : file.Groups["kind"].Success;
+        if (Renamed.TryGetValue(name, out string? now))
+            return FakeReply.Of(307, "", ("Location", request.Target.Replace(name, now, StringComparison.Ordinal)));
         bool allowed = request.Header("Authorization") == $"Bearer {Token}";
         if (!Repositories.TryGetValue(name, out FakeRepository? repository) || repository.IsDataset != dataset || (repository.Private && !allowed))
             return FakeReply.Of(401, "{\"error\":\"Invalid username or password.\"}", ("X-Error-Code", "RepoNotFound"), ("X-Error-Message", "Repository not found"));
