@@ -6,7 +6,7 @@ namespace Tandem.Language;
 /// </summary>
 internal sealed partial class TemplateEvaluator
 {
-    private const long MostSteps = 20_000_000;
+    private const long MostSteps = 5_000_000;
     private const int DeepestNesting = 200;
     private const int LongestList = 1 << 20;
 
