@@ -20,6 +20,7 @@ internal static class PerformanceReport
         ("Generate", typeof(GenerateReport)),
         ("Decode", typeof(DecodeReport)),
         ("Adapters", typeof(AdapterReport)),
+        ("Tokenize", typeof(TokenizeReport)),
         ("Gemm", typeof(GemmReport)),
         ("Kernels", typeof(KernelReport)),
     ];

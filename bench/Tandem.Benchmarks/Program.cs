@@ -18,6 +18,8 @@ const string Usage = """
            Tandem.Benchmarks adapters <file> [--seconds S]
                                                           low-rank adapters over a model of Qwen2.5-0.5B's shape; adds likewise
            Tandem.Benchmarks decode [--seconds S]         cached decoding and prompts; adds to docs/performance.md and .json
+           Tandem.Benchmarks tokenize <tokenizer.json> <text file> [--seconds S]
+                                                          encoding and decoding a text; adds to docs/performance.md and .json
            Tandem.Benchmarks report                       docs/performance.md again, from the .json
            Tandem.Benchmarks gemm [--milliseconds M]      matrix products at training shapes against OpenBLAS; adds to
                                                           docs/performance.md and .json
@@ -51,6 +53,9 @@ try
             return 0;
         case "decode":
             return DecodeComparison.Run(Repository(), Option("--seconds", 5));
+        case "tokenize":
+            TokenizeBenchmark.Run(Repository(), args.ElementAtOrDefault(1), args.ElementAtOrDefault(2), Option("--seconds", 5));
+            return 0;
         case "kernels":
             KernelComparison.Run(Repository(), Option("--milliseconds", 100));
             return 0;
