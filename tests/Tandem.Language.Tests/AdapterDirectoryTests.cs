@@ -8,7 +8,11 @@ public sealed class AdapterDirectoryTests : IDisposable
 {
     private static readonly LowRankConfiguration Adapters = new()
     {
-        Rank = 3, Alpha = 4.5f, Dropout = 0.25f, RankStabilized = true, Targets = LowRankTargets.Attention | LowRankTargets.Down,
+        Rank = 3,
+        Alpha = 4.5f,
+        Dropout = 0.25f,
+        RankStabilized = true,
+        Targets = LowRankTargets.Attention | LowRankTargets.Down,
     };
 
     private readonly WorkerPool _pool = new(2);
