@@ -253,7 +253,8 @@ internal static class ModelDirectory
     {
         try
         {
-            File.Delete(path);
+            if (File.Exists(path))
+                File.Delete(path);
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {

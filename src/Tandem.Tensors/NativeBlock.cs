@@ -23,6 +23,23 @@ internal static unsafe partial class NativeBlock
         return memory;
     }
 
+    /// <summary>
+    /// As <see cref="Allocate"/>, all zero. Large blocks come from the operating system zeroed, page by page when they are
+    /// first touched: what is about to be overwritten is not written twice, and what is never used takes no memory.
+    /// </summary>
+    /// <param name="bytes">The size.</param>
+    /// <param name="block">What <see cref="NativeMemory.Free"/> takes.</param>
+    public static void* AllocateZeroed(nuint bytes, out void* block)
+    {
+        bool large = bytes >= 2 * HugePage;
+        nuint alignment = large ? HugePage : 64;
+        block = NativeMemory.AllocZeroed(bytes + alignment);
+        void* memory = (void*)(((nuint)block + alignment - 1) / alignment * alignment);
+        if (large && OperatingSystem.IsLinux())
+            _ = MemoryAdvise(memory, bytes, 14);
+        return memory;
+    }
+
     [LibraryImport("libc", EntryPoint = "madvise")]
     private static partial int MemoryAdvise(void* address, nuint length, int advice);
 }

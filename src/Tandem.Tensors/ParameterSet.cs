@@ -13,7 +13,7 @@ public sealed unsafe class ParameterSet : IDisposable
     private const int Alignment = 16;
     private readonly Dictionary<string, Parameter> _byName = new(StringComparer.Ordinal);
     private readonly List<Parameter> _all = [];
-    private byte* _frozen;
+    private readonly void*[] _blocks = new void*[3]; // of values, gradients and frozen storage
 
     /// <summary>Creates zeroed parameters of the given names and shapes.</summary>
     public ParameterSet(IEnumerable<ParameterShape> shapes)
@@ -29,11 +29,10 @@ public sealed unsafe class ParameterSet : IDisposable
                 frozenBytes += count * ElementSize(shape.Storage);
         }
 
-        Values = (float*)Zeroed(Length * sizeof(float));
-        Gradients = (float*)Zeroed(Length * sizeof(float));
-        _frozen = Zeroed(frozenBytes);
+        Values = (float*)Zeroed(Length * sizeof(float), 0);
+        Gradients = (float*)Zeroed(Length * sizeof(float), 1);
+        byte* frozen = Zeroed(frozenBytes, 2);
         long offset = 0;
-        byte* frozen = _frozen;
         foreach (var shape in list)
         {
             Parameter parameter;
@@ -103,20 +102,22 @@ public sealed unsafe class ParameterSet : IDisposable
 
     private static int ElementSize(ParameterStorage storage) => storage == ParameterStorage.FrozenBFloat16 ? sizeof(BFloat16) : sizeof(float);
 
-    private static byte* Zeroed(long bytes)
+    private byte* Zeroed(long bytes, int block)
     {
-        void* memory = NativeMemory.AlignedAlloc((nuint)Math.Max(bytes, 64), 64);
-        NativeMemory.Clear(memory, (nuint)bytes);
-        return (byte*)memory;
+        byte* memory = (byte*)NativeBlock.AllocateZeroed((nuint)bytes, out void* allocated);
+        _blocks[block] = allocated;
+        return memory;
     }
 
     private void Free()
     {
-        NativeMemory.AlignedFree(Values);
-        NativeMemory.AlignedFree(Gradients);
-        NativeMemory.AlignedFree(_frozen);
+        for (int i = 0; i < _blocks.Length; i++)
+        {
+            NativeMemory.Free(_blocks[i]);
+            _blocks[i] = null;
+        }
+
         Values = null;
         Gradients = null;
-        _frozen = null;
     }
 }

@@ -29,8 +29,13 @@ internal sealed unsafe class DropoutOperation : Operation
     {
         var work = new Work
         {
-            From = from, To = to, Count = _result.Length, Key = _key, Threshold = DropoutMask.Threshold(_probability),
-            Scale = 1f / (1f - _probability), Accumulate = accumulate,
+            From = from,
+            To = to,
+            Count = _result.Length,
+            Key = _key,
+            Threshold = DropoutMask.Threshold(_probability),
+            Scale = 1f / (1f - _probability),
+            Accumulate = accumulate,
         };
         pool.Run(RowPartition.Chunks(work.Count, RowPartition.ChunkElements), &Chunk, &work);
     }
