@@ -39,7 +39,10 @@ public static class DataCardBuilder
     }
 
     private static string WholeText(DataRecord record) =>
-        ContentHash.Of("whole", RecordText.Input(record).Concat(RecordText.Output(record)).Select(RecordText.Normalised));
+        ContentHash.Of("whole", RecordText.Input(record).Concat(RecordText.Output(record)).Concat(Speeches(record)).Select(RecordText.Normalised));
+
+    // Two debates about one question are two records.
+    private static IEnumerable<string> Speeches(DataRecord record) => record is DebateRecord debate ? debate.Speeches.Select(s => s.Text) : [];
 
     private static FileNote Note(string path)
     {

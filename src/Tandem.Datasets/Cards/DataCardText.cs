@@ -9,6 +9,9 @@ namespace Tandem.Datasets;
 /// <summary>Writes a data card as lines, as Markdown, and as JSON.</summary>
 public static class DataCardText
 {
+    private const int ShownDigits = 16;
+    private const int MostShown = 12;
+
     private static readonly JsonSerializerOptions Options = new(JsonSerializerDefaults.Web)
     {
         WriteIndented = true,
@@ -16,7 +19,10 @@ public static class DataCardText
         DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
     };
 
-    /// <summary>The card as pairs of a heading and a value, for a table. A heading that is empty goes on with the one before.</summary>
+    /// <summary>
+    /// The card as pairs of a heading and a value, for a table; an empty heading goes on with the one before. Checksums and
+    /// long tallies are shortened, which JSON has whole.
+    /// </summary>
     public static IReadOnlyList<(string Heading, string Value)> Lines(DataCard card)
     {
         ArgumentNullException.ThrowIfNull(card);
@@ -28,8 +34,8 @@ public static class DataCardText
         };
         foreach (FileNote file in card.Files)
         {
-            lines.Add(("file", $"{file.Path}, {Number(file.Bytes)} bytes"));
-            lines.Add(("", $"sha256 {file.Sha256}"));
+            lines.Add(("file", file.Path));
+            lines.Add(("", $"{Number(file.Bytes)} bytes, sha256 {file.Sha256[..ShownDigits]}…"));
         }
 
         DatasetCounts counts = card.Counts;
@@ -95,7 +101,11 @@ public static class DataCardText
     {
         long sum = counts.Values.Sum();
         if (sum > 0)
-            lines.Add((heading, string.Join(", ", counts.Select(c => $"{c.Key} {Number(c.Value)} ({Percent(c.Value, sum)})"))));
+        {
+            IEnumerable<string> shown = counts.OrderByDescending(c => c.Value).Take(MostShown).Select(c => $"{c.Key} {Number(c.Value)} ({Percent(c.Value, sum)})");
+            string more = counts.Count > MostShown ? $", and {Number(counts.Count - MostShown)} more" : "";
+            lines.Add((heading, string.Join(", ", shown) + more));
+        }
     }
 
     private static string Number(long value) => value.ToString("N0", CultureInfo.InvariantCulture);

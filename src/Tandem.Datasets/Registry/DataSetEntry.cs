@@ -11,6 +11,12 @@ namespace Tandem.Datasets;
 public sealed record DataSetEntry(
     string Name, string Description, string Licence, string Format, string DefaultSplit, string Home, IReadOnlyList<HubSource> Sources)
 {
+    /// <summary>
+    /// The names of the local files that belong to the set, where a folder may hold others too: those given, else those of
+    /// <see cref="Sources"/>; empty for every file. A star stands for any letters.
+    /// </summary>
+    public IReadOnlyList<string> LocalFiles { get; init; } = [.. Sources.Select(s => s.LocalName).Distinct()];
+
     /// <summary>The type of its records.</summary>
     public Type RecordType => DataFormats.Named(Format).RecordType;
 }

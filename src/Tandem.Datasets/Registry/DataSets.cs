@@ -38,7 +38,10 @@ public static class DataSets
         new("rewardbench2", "prompts with one right and three wrong replies, and ties", "ODC-BY; parts have their own", "rewardbench2", "test",
             "https://huggingface.co/datasets/allenai/reward-bench-2", Rows("allenai/reward-bench-2", "default", "test")),
         new("llmbar", "419 pairs on which instruction is followed, many made to mislead", "MIT", "llmbar", "test",
-            "https://github.com/princeton-nlp/LLMBar", []),
+            "https://github.com/princeton-nlp/LLMBar", [])
+        {
+            LocalFiles = ["Natural.json", "Adversarial_*.json"],
+        },
         new("quality", "questions on long stories and articles; four options", "CC BY 4.0; articles have their own", "quality", "validation",
             "https://github.com/nyu-mll/quality", Rows("emozilla/quality", "default", "train", "validation")),
         new("quality-debates", "debates of people on QuALITY stories, with quotes and judges", "MIT; stories have their own", "quality-debates", "test",

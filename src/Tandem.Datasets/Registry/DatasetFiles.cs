@@ -1,3 +1,4 @@
+using System.IO.Enumeration;
 using System.Text.RegularExpressions;
 using Tandem.Tensors;
 
@@ -31,10 +32,8 @@ internal static class DatasetFiles
         // Where the set's own files lie in the folder, other files beside them are not part of it.
         if (entry is not null)
         {
-            HashSet<string> names = [.. entry.Sources.Where(s => Same(s.Split, request.Split ?? s.Split)).Select(s => s.LocalName)];
-            string[] own = [.. files.Where(f => names.Contains(Path.GetFileName(f)))];
-            if (own.Length > 0)
-                return own;
+            string[] own = [.. files.Where(f => entry.LocalFiles.Any(pattern => FileSystemName.MatchesSimpleExpression(pattern, Path.GetFileName(f), ignoreCase: false)))];
+            files = own.Length > 0 ? own : files;
         }
 
         if (request.Split is null)
@@ -100,7 +99,4 @@ internal static class DatasetFiles
         string[] words = Path.GetFileName(file).Split('.', '_', '-', ' ');
         return words.Any(w => names.Contains(w, StringComparer.OrdinalIgnoreCase));
     }
-
-    private static bool Same(string split, string wanted) =>
-        split.Equals(wanted, StringComparison.OrdinalIgnoreCase) || IsOf(split, wanted);
 }

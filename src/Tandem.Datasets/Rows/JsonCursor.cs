@@ -66,13 +66,14 @@ internal sealed class JsonCursor(ByteSource source, int limit)
                     if (end || reader.TrySkip())
                     {
                         ReadOnlySpan<byte> bytes = _buffer.AsSpan(_start + begin, (int)reader.BytesConsumed - begin);
-                        Line = _line + _buffer.AsSpan(_start, begin).Count((byte)'\n');
+                        long line = _line + _buffer.AsSpan(_start, begin).Count((byte)'\n');
                         if (bytes.Length > limit)
-                            throw RowFault.TooLong(File, Line, limit);
+                            throw RowFault.TooLong(File, line, limit);
                         if (!Utf8.IsValid(bytes))
-                            throw RowFault.NotUtf8(File, Line);
+                            throw RowFault.NotUtf8(File, line);
                         element = end ? default : JsonElement.Parse(bytes);
                         Consume(ref reader);
+                        Line = line;
                         return !end;
                     }
                 }

@@ -13,12 +13,14 @@ internal sealed class TruthfulQaFormat(bool oneRight) : IDataFormat
     public void Read(DataRow row, RecordSink sink)
     {
         (string question, List<string> right, List<string> wrong) = row.Has("mc1_targets") ? OfTargets(row) : OfText(row);
+        if (oneRight && right.Count > 1)
+            right.RemoveRange(1, right.Count - 1);
         if (right.Count == 0 || wrong.Count == 0)
             sink.Drop("no right or no wrong option");
         else if (right.Intersect(wrong).Any())
             sink.Drop("the same option is right and wrong");
         else
-            sink.Add(OptionOrder.Choice("", question, oneRight ? right[..1] : right, wrong) with { Section = row.OptionalText("Category") }, row);
+            sink.Add(OptionOrder.Choice("", question, right, wrong) with { Section = row.OptionalText("Category") }, row);
     }
 
     private static (string Question, List<string> Right, List<string> Wrong) OfText(DataRow row)
