@@ -1,4 +1,5 @@
 using Tandem.Language;
+using Tandem.Training.FineTuning;
 
 namespace Tandem.Training;
 
@@ -7,6 +8,21 @@ public interface ITrainingObserver
 {
     /// <summary>Called after each optimizer step.</summary>
     void OnStep(in TrainingStep step);
+
+    /// <summary>Called after each optimizer step of an objective that has metrics.</summary>
+    /// <param name="step">The number of steps done.</param>
+    /// <param name="names">The names of the metrics.</param>
+    /// <param name="values">Their values over the batch, before the step; valid during the call.</param>
+    void OnMetrics(long step, IReadOnlyList<string> names, ReadOnlySpan<double> values)
+    {
+    }
+
+    /// <summary>Called after a metric was measured during fine-tuning.</summary>
+    /// <param name="name">The name of the metric.</param>
+    /// <param name="metric">Its value.</param>
+    void OnMetric(string name, MeasuredMetric metric)
+    {
+    }
 
     /// <summary>Called after an evaluation on held-out rows.</summary>
     void OnEvaluation(TrainingEvaluation evaluation)
@@ -22,7 +38,7 @@ public interface ITrainingObserver
     }
 
     /// <summary>Called after a file or directory that outlives the run was written.</summary>
-    /// <param name="kind"><c>checkpoint</c> or <c>snapshot</c>.</param>
+    /// <param name="kind"><c>checkpoint</c>, <c>best</c> or <c>snapshot</c>.</param>
     /// <param name="path">Where it was written.</param>
     /// <param name="step">The number of optimizer steps done.</param>
     void OnSaved(string kind, string path, long step)

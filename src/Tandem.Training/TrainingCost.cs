@@ -6,7 +6,7 @@ namespace Tandem.Training;
 /// The floating-point operations of training and inference: one count for every report, so that arms are compared at
 /// equal compute. A multiply-add counts as two. Counted are the matrix products with weights and the attention
 /// products under the causal mask; norms, activations and the optimizer are left out, as is usual (Kaplan et al.,
-/// arXiv 2001.08361, section 2.1).
+/// arXiv 2001.08361, section 2.1). <see cref="ModelCost"/> counts partly frozen models product by product.
 /// </summary>
 public static class TrainingCost
 {

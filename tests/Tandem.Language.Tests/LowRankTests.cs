@@ -44,6 +44,26 @@ public sealed class LowRankTests : IDisposable
         }
     }
 
+    [Theory]
+    [MemberData(nameof(SmallModels.KindNumbers), MemberType = typeof(SmallModels))]
+    public void Adapters_SwitchedOff_GiveTheBitsOfTheBase(int kind)
+    {
+        using var plain = SmallModels.Random(SmallModels.Kinds[kind]);
+        using var adapted = Adapt(plain, ParameterStorage.FrozenSingle, Adapters, spread: 0.3f);
+        int[] tokens = SmallModels.Tokens(plain.Configuration, 11);
+        Step(plain, tokens, out float[] expected);
+        Step(adapted, tokens, out float[] with);
+        adapted.UsesAdapters = false;
+        Step(adapted, tokens, out float[] without);
+        using var clone = adapted.Clone();
+        Assert.False(clone.UsesAdapters);
+        adapted.UsesAdapters = true;
+        Step(adapted, tokens, out float[] again);
+        Assert.Equal(expected, without);
+        Assert.NotEqual(expected, with);
+        Assert.Equal(with, again);
+    }
+
     [Fact]
     public void Adapters_WithRecomputedActivations_GetTheSameGradientsBitForBit()
     {

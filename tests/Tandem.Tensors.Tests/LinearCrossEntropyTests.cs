@@ -110,6 +110,12 @@ public sealed unsafe class LinearCrossEntropyTests
 
         /// <summary>The input has another loss, and the weight is the table that the input comes from.</summary>
         Tied,
+
+        /// <summary>With label smoothing.</summary>
+        Smoothed,
+
+        /// <summary>Log-probabilities of sequences in place of one loss.</summary>
+        Sequences,
     }
 
     private sealed class Problem
@@ -158,9 +164,23 @@ public sealed unsafe class LinearCrossEntropyTests
             Tensor x = _use == Use.Tied
                 ? tape.Embedding(_tokens, table)
                 : tape.Input(Input, _rows, _width, InputWantsGradient);
-            Tensor loss = fuse
-                ? tape.LinearCrossEntropy(x, table, Targets, _weights, 3f)
-                : tape.TokenCrossEntropy(tape.Linear(x, table), Targets, _weights, 3f);
+            float smoothing = _use == Use.Smoothed ? 0.1f : 0f;
+            Tensor loss;
+            if (_use == Use.Sequences)
+            {
+                int[] sequences = [.. Enumerable.Range(0, _rows).Select(i => i % 3)];
+                Tensor sums = fuse
+                    ? tape.LinearSequenceLogProbabilities(x, table, Targets, _weights, sequences, 3)
+                    : tape.SequenceLogProbabilities(tape.Linear(x, table), Targets, _weights, sequences, 3); // [3, 1]
+                loss = tape.SquaredError(sums, [1f, -2f, 3f], [], 100f);
+            }
+            else
+            {
+                loss = fuse
+                    ? tape.LinearCrossEntropy(x, table, Targets, _weights, 3f, smoothing)
+                    : tape.TokenCrossEntropy(tape.Linear(x, table), Targets, _weights, 3f, smoothing);
+            }
+
             if (_use == Use.Weighted)
                 loss = tape.Scale(loss, -0.37f);
             if (_use == Use.Tied && _rows > 0)

@@ -26,6 +26,14 @@ public class ScheduleTests
     public void WarmupConstantLinear_HundredSteps_HasItsKnownPoints(long step, double expected) =>
         Assert.Equal(expected, new WarmupConstantLinear(100, 10).At(step), 1e-9);
 
+    [Theory]
+    [InlineData(0, 0.0)]
+    [InlineData(1, 0.25)]
+    [InlineData(4, 1.0)]
+    [InlineData(1000, 1.0)]
+    public void WarmupConstant_FourStepsOfWarmup_IsHuggingFaces(long step, double expected) =>
+        Assert.Equal(expected, new WarmupConstant(4).At(step), 1e-9);
+
     [Fact]
     public void WarmupConstantLinear_AfterTheConstantPart_FallsByEqualAmounts()
     {

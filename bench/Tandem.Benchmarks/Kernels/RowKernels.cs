@@ -144,6 +144,7 @@ internal sealed unsafe class CrossEntropyKernel : IKernel
     private void Forward()
     {
         _tape.Begin(recording: true);
-        _operation.Forward(_tape, _logits, _targets, _weights, _logits.Rows, _result);
+        var arguments = new TokenLossArguments { Targets = _targets, Weights = _weights, Normalizer = _logits.Rows };
+        _operation.Forward(_tape, _logits, arguments, _result);
     }
 }

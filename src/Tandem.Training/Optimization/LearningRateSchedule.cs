@@ -62,3 +62,11 @@ public sealed record LinearDecay(long TotalSteps, long WarmupSteps = 0) : Learni
         ? step / (double)Math.Max(1, WarmupSteps)
         : Math.Max(0, (TotalSteps - step) / (double)Math.Max(1, TotalSteps - WarmupSteps));
 }
+
+/// <summary>Linear warm-up from 0, then constant: Hugging Face's <c>get_constant_schedule_with_warmup</c>.</summary>
+/// <param name="WarmupSteps">How many steps warm up.</param>
+public sealed record WarmupConstant(long WarmupSteps) : LearningRateSchedule
+{
+    /// <inheritdoc/>
+    public override double At(long step) => step < WarmupSteps ? step / (double)Math.Max(1, WarmupSteps) : 1;
+}
