@@ -9,7 +9,7 @@ namespace Tandem.Language;
 /// A tokenizer whose tokens are the words of a fixed vocabulary, parted by white space. Saved as Hugging Face's
 /// tokenizer.json (model WordLevel, pre-tokenizer WhitespaceSplit).
 /// </summary>
-public sealed class WordTokenizer
+public sealed class WordTokenizer : ITokenizer
 {
     private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true };
     private readonly Dictionary<string, int> _ids;
@@ -42,6 +42,12 @@ public sealed class WordTokenizer
     /// <summary>The word that stands for words outside the vocabulary, if any.</summary>
     public string? UnknownWord => _unknown is { } id ? _words[id] : null;
 
+    int ITokenizer.VocabularySize => _words.Length;
+
+    int? ITokenizer.BeginToken => null;
+
+    int? ITokenizer.EndToken => null;
+
     /// <summary>The token of a word.</summary>
     /// <exception cref="UserFaultException">It is not in the vocabulary and there is no unknown word.</exception>
     public int Token(string word) => _ids.TryGetValue(word, out int id)
@@ -71,6 +77,11 @@ public sealed class WordTokenizer
 
         return [.. tokens];
     }
+
+    // No word is special.
+    int[] ITokenizer.Encode(string text, SpecialTokens specialTokens) => Encode(text);
+
+    string ITokenizer.Decode(ReadOnlySpan<int> tokens, bool skipSpecialTokens) => Decode(tokens);
 
     /// <summary>The words of tokens, with single spaces between them.</summary>
     /// <exception cref="ArgumentOutOfRangeException">A token is not in the vocabulary.</exception>
