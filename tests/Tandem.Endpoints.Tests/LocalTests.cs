@@ -1,15 +1,17 @@
+using System.Net.Http.Json;
 using System.Text;
 using FsCheck;
 using FsCheck.Fluent;
 using Microsoft.Extensions.AI;
 using Tandem.Language;
 using Tandem.Tensors;
+using Xunit.Abstractions;
 using ChatRole = Microsoft.Extensions.AI.ChatRole;
 
 namespace Tandem.Endpoints.Tests;
 
 /// <summary>A local model: what it generates, and how tokens become text.</summary>
-public sealed class LocalTests
+public sealed class LocalTests(ITestOutputHelper output)
 {
     [Fact]
     public void TokenText_AnyText_ComesOutWholeInWholeCharacters() => Check.QuickThrowOnFailure(Prop.ForAll<string>(input =>
@@ -24,7 +26,7 @@ public sealed class LocalTests
     public void TokenText_AfterAPrompt_GoesOnWithItsText()
     {
         var words = new WordTokenizer(["a", "b", "c"]);
-        var text = new TokenText(new Words(words), words.Encode("a b"));
+        var text = new TokenText(words, words.Encode("a b"));
         Assert.Equal(" c", text.Add(words.Token("c")));
     }
 
@@ -142,16 +144,44 @@ public sealed class LocalTests
         }
     }
 
-    private sealed class Words(WordTokenizer words) : ITokenizer
+    [Fact]
+    public async Task Load_CheckpointOfHuggingFace_TellsItsStory()
     {
-        public int VocabularySize => words.Vocabulary.Count;
+        if (FixtureFolder() is not { } folder)
+        {
+            output.WriteLine("not checked: fixtures absent");
+            return;
+        }
 
-        public int? BeginToken => null;
+        const string Prompt = "Once upon a time";
+        using LocalModel model = LocalModel.Load(folder, limits: new LocalModelLimits { Threads = 1 });
+        await using ModelServer server = await ModelServer.StartAsync(model, new ModelServerOptions { Port = 0 });
+        using var http = new HttpClient();
+        async Task<string> Continue(string fields) => (await (await http.PostAsync(
+            new Uri(server.Address + "/completions"),
+            new StringContent($$"""{"prompt": "{{Prompt}}", "max_tokens": 20, "temperature": 0{{fields}}}""", Encoding.UTF8, "application/json")))
+            .Content.ReadFromJsonAsync<System.Text.Json.JsonElement>()).GetProperty("choices")[0].GetProperty("text").GetString()!;
 
-        public int? EndToken => null;
+        using Transformer transformer = Transformer.Load(folder);
+        var tokenizer = (BytePairTokenizer)Tokenizers.Load(folder);
+        using var pool = new WorkerPool(1);
+        using var generator = new Generator(transformer, pool, 1, 64);
+        int[] prompt = tokenizer.EncodeFramed(Prompt);
+        string whole = tokenizer.Decode([.. prompt, .. generator.Generate(prompt, 20, Sampler.Greedy, new RandomStream(0))], skipSpecialTokens: true);
+        Assert.StartsWith(Prompt, whole, StringComparison.Ordinal);
+        Assert.Equal(whole, await Continue(""", "echo": true"""));
+        Assert.Equal(whole[Prompt.Length..], await Continue(""));
+    }
 
-        public int[] Encode(string text, SpecialTokens specialTokens = SpecialTokens.AsText) => words.Encode(text);
+    private static string? FixtureFolder()
+    {
+        for (var folder = new DirectoryInfo(AppContext.BaseDirectory); folder != null; folder = folder.Parent)
+        {
+            string candidate = Path.Combine(folder.FullName, "shared", "fixtures", "stories260K_llama");
+            if (Directory.Exists(candidate))
+                return candidate;
+        }
 
-        public string Decode(ReadOnlySpan<int> tokens, bool skipSpecialTokens = false) => words.Decode(tokens);
+        return null;
     }
 }
