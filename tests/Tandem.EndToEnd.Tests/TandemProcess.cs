@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using System.Text;
 
 namespace Tandem.EndToEnd.Tests;
 
@@ -22,17 +23,28 @@ internal sealed class TandemProcess : IDisposable
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(8);
 
     private readonly Process _process;
+    private readonly StringBuilder _soFar = new();
     private readonly Task<string> _output;
     private readonly Task<string> _error;
 
     private TandemProcess(Process process)
     {
         _process = process;
-        _output = process.StandardOutput.ReadToEndAsync();
+        _output = ReadOutputAsync();
         _error = process.StandardError.ReadToEndAsync();
     }
 
     public bool HasExited => _process.HasExited;
+
+    /// <summary>What it has written to standard output until now.</summary>
+    public string OutputSoFar
+    {
+        get
+        {
+            lock (_soFar)
+                return _soFar.ToString();
+        }
+    }
 
     public static TandemProcess Start(params string[] arguments) => Start(new Dictionary<string, string>(), arguments);
 
@@ -103,14 +115,34 @@ internal sealed class TandemProcess : IDisposable
         string status = File.ReadLines($"/proc/{_process.Id}/status").First(l => l.StartsWith("SigIgn:", StringComparison.Ordinal));
         ulong ignored = ulong.Parse(status["SigIgn:".Length..].Trim(), NumberStyles.HexNumber, CultureInfo.InvariantCulture);
         bool ignoresInterrupts = (ignored & (1UL << (SignalInterrupt - 1))) != 0;
-        using Process kill = Process.Start("kill", [ignoresInterrupts ? "-TERM" : "-INT", _process.Id.ToString(CultureInfo.InvariantCulture)]);
-        kill.WaitForExit();
+        Send(ignoresInterrupts ? "-TERM" : "-INT");
     }
+
+    /// <summary>Asks it to end, as service managers do.</summary>
+    public void Terminate() => Send("-TERM");
 
     public void Dispose()
     {
         if (!_process.HasExited)
             Kill();
         _process.Dispose();
+    }
+
+    private void Send(string signal)
+    {
+        using Process kill = Process.Start("kill", [signal, _process.Id.ToString(CultureInfo.InvariantCulture)]);
+        kill.WaitForExit();
+    }
+
+    private async Task<string> ReadOutputAsync()
+    {
+        char[] buffer = new char[4096];
+        while (await _process.StandardOutput.ReadAsync(buffer) is > 0 and var count)
+        {
+            lock (_soFar)
+                _soFar.Append(buffer, 0, count);
+        }
+
+        return OutputSoFar;
     }
 }

@@ -118,7 +118,10 @@ public sealed class ServerTests
             HttpResponseMessage response = await server.PostAsync("chat/completions", JsonSerializer.Serialize(new
             {
                 messages = new[] { new { role = "user", content = "Hello" } },
-                temperature = 0, max_tokens = 30, stop, stream,
+                temperature = 0,
+                max_tokens = 30,
+                stop,
+                stream,
             }));
             string text, reason;
             if (stream)
@@ -146,7 +149,11 @@ public sealed class ServerTests
         const string Prompt = "The cat sat on the mat, and the dog sat on the cat, which sat still. ";
         JsonElement choice = (await JsonOf(await server.PostAsync("completions", JsonSerializer.Serialize(new
         {
-            model = TinyModel.Name, prompt = Prompt, echo = true, max_tokens = 0, logprobs = 1,
+            model = TinyModel.Name,
+            prompt = Prompt,
+            echo = true,
+            max_tokens = 0,
+            logprobs = 1,
         })))).GetProperty("choices")[0];
         Assert.Equal(Prompt, choice.GetProperty("text").GetString());
         JsonElement logprobs = choice.GetProperty("logprobs");

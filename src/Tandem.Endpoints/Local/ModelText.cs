@@ -1,4 +1,6 @@
+using System.Text.Json;
 using Tandem.Language;
+using Tandem.Tensors;
 
 namespace Tandem.Endpoints;
 
@@ -6,25 +8,48 @@ namespace Tandem.Endpoints;
 internal static class ModelText
 {
     /// <summary>The tokenizer, and the chat template if the model has one.</summary>
-    /// <exception cref="Tensors.UserFaultException">A file is absent or malformed.</exception>
+    /// <exception cref="UserFaultException">A file is absent or malformed.</exception>
     public static (ITokenizer Tokenizer, ChatTokens? Chat) Load(string directory)
     {
-        var tokenizer = new WordTokens(WordTokenizer.Load(directory));
+        ITokenizer tokenizer = Tokenizers.Load(directory);
+        if (HasTemplate(directory))
+        {
+            ChatTemplate template = ChatTemplate.Load(directory);
+            return (tokenizer, turns => ChatEncoder.EncodeChat(tokenizer, template, turns, addGenerationPrompt: true).Tokens);
+        }
 
         // Models over words know no roles: their conversation is the turns' texts one after the other.
-        return (tokenizer, turns => tokenizer.Encode(string.Join(' ', turns.Select(turn => turn.Content))));
+        return (tokenizer, tokenizer is WordTokenizer words ? turns => words.Encode(string.Join(' ', turns.Select(turn => turn.Content))) : null);
     }
 
-    private sealed class WordTokens(WordTokenizer words) : ITokenizer
+    /// <summary>
+    /// The tokens of a prompt that is continued as it is, framed as the model expects texts. Whoever sends it may spell out
+    /// special tokens: it is the model's whole input, with nothing to forge.
+    /// </summary>
+    public static int[] EncodePrompt(ITokenizer tokenizer, string text)
     {
-        public int VocabularySize => words.Vocabulary.Count;
+        if (tokenizer is not BytePairTokenizer pairs)
+            return tokenizer.Encode(text, SpecialTokens.Parsed);
 
-        public int? BeginToken => null;
+        // Of the frame only its beginning: what closes a text does not belong before its continuation.
+        int[] plain = pairs.Encode(text, SpecialTokens.Parsed), framed = pairs.EncodeFramed(text);
+        return framed.AsSpan().IndexOf(plain) is > 0 and var start ? framed[..(start + plain.Length)] : plain;
+    }
 
-        public int? EndToken => null;
-
-        public int[] Encode(string text, SpecialTokens specialTokens = SpecialTokens.AsText) => words.Encode(text);
-
-        public string Decode(ReadOnlySpan<int> tokens, bool skipSpecialTokens = false) => words.Decode(tokens);
+    private static bool HasTemplate(string directory)
+    {
+        if (File.Exists(Path.Combine(directory, "chat_template.jinja")))
+            return true;
+        string path = Path.Combine(directory, "tokenizer_config.json");
+        try
+        {
+            using var document = JsonDocument.Parse(File.Exists(path) ? File.ReadAllBytes(path) : "{}"u8.ToArray());
+            return document.RootElement.ValueKind == JsonValueKind.Object
+                && document.RootElement.TryGetProperty("chat_template", out JsonElement template) && template.ValueKind != JsonValueKind.Null;
+        }
+        catch (Exception error) when (error is JsonException or IOException or UnauthorizedAccessException)
+        {
+            throw new UserFaultException($"Cannot read {path}: {error.Message.ReplaceLineEndings(" ")}", "Fetch the model's files again.", inner: error);
+        }
     }
 }

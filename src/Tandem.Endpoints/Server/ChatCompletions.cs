@@ -3,6 +3,7 @@ using System.Text.Json;
 using Microsoft.AspNetCore.Http;
 using Tandem.Endpoints.Wire;
 using Tandem.Language;
+using Tandem.Tensors;
 
 namespace Tandem.Endpoints;
 
@@ -99,12 +100,25 @@ internal sealed class ChatCompletions(LocalModel model, TimeProvider time)
         if (request.MaxTokens is not null && request.MaxCompletionTokens is not null)
             throw ApiException.Invalid("max_tokens", "'max_tokens' and 'max_completion_tokens' are two names of one limit: send one of them.");
 
-        int[] prompt = chat(Turns(request.Messages));
+        int[] prompt = Encode(chat, Turns(request.Messages));
         if (prompt.Length == 0)
             throw ApiException.Invalid("messages", "The messages have no token.");
         string limit = request.MaxTokens is not null ? "max_tokens" : request.MaxCompletionTokens is not null ? "max_completion_tokens" : "messages";
         int length = RequestReader.NewTokens(model, prompt.Length, request.MaxTokens ?? request.MaxCompletionTokens, limit, usual: int.MaxValue, least: 1);
         return RequestReader.Sampling(request, prompt, length, request.Logprobs == true ? request.TopLogprobs ?? 0 : null);
+    }
+
+    private static int[] Encode(ChatTokens chat, List<ChatTurn> turns)
+    {
+        try
+        {
+            return chat(turns);
+        }
+        catch (UserFaultException fault)
+        {
+            // Templates refuse conversations that the model was not trained on.
+            throw ApiException.Invalid("messages", fault.Message);
+        }
     }
 
     private static bool IsText(JsonElement format) =>

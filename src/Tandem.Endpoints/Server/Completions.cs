@@ -2,6 +2,7 @@ using System.Text;
 using System.Text.Json;
 using Microsoft.AspNetCore.Http;
 using Tandem.Endpoints.Wire;
+using Tandem.Tensors;
 
 namespace Tandem.Endpoints;
 
@@ -128,11 +129,11 @@ internal sealed class Completions(LocalModel model, TimeProvider time)
     {
         List<int[]> prompts = prompt switch
         {
-            { ValueKind: JsonValueKind.String } text => [model.Tokenizer.Encode(text.GetString()!)],
+            { ValueKind: JsonValueKind.String } text => [Encode(text.GetString()!)],
             { ValueKind: JsonValueKind.Array } list when list.GetArrayLength() > 0 && list[0].ValueKind == JsonValueKind.Number => [Tokens(list)],
             { ValueKind: JsonValueKind.Array } list => [.. list.EnumerateArray().Select(item => item.ValueKind switch
             {
-                JsonValueKind.String => model.Tokenizer.Encode(item.GetString()!),
+                JsonValueKind.String => Encode(item.GetString()!),
                 JsonValueKind.Array => Tokens(item),
                 _ => throw ApiException.Invalid("prompt", "A list of prompts must hold texts or lists of tokens."),
             })],
@@ -140,6 +141,18 @@ internal sealed class Completions(LocalModel model, TimeProvider time)
         };
         return prompts.Count is > 0 and <= MostPrompts ? prompts
             : throw ApiException.Invalid("prompt", $"'prompt' holds {prompts.Count} prompts; allowed: 1 to {MostPrompts}.");
+    }
+
+    private int[] Encode(string text)
+    {
+        try
+        {
+            return ModelText.EncodePrompt(model.Tokenizer, text);
+        }
+        catch (UserFaultException fault)
+        {
+            throw ApiException.Invalid("prompt", fault.Message);
+        }
     }
 
     private int[] Tokens(JsonElement list) => [.. list.EnumerateArray().Select(item =>
