@@ -1,4 +1,3 @@
-using System.Text.Json;
 using Tandem.Language;
 using Tandem.Tensors;
 
@@ -12,11 +11,8 @@ internal static class ModelText
     public static (ITokenizer Tokenizer, ChatTokens? Chat) Load(string directory)
     {
         ITokenizer tokenizer = Tokenizers.Load(directory);
-        if (HasTemplate(directory))
-        {
-            ChatTemplate template = ChatTemplate.Load(directory);
+        if (ChatTemplate.Find(directory) is { } template)
             return (tokenizer, turns => ChatEncoder.EncodeChat(tokenizer, template, turns, addGenerationPrompt: true).Tokens);
-        }
 
         // Models over words know no roles: their conversation is the turns' texts one after the other.
         return (tokenizer, tokenizer is WordTokenizer words ? turns => words.Encode(string.Join(' ', turns.Select(turn => turn.Content))) : null);
@@ -34,22 +30,5 @@ internal static class ModelText
         // Of the frame only its beginning: what closes a text does not belong before its continuation.
         int[] plain = pairs.Encode(text, SpecialTokens.Parsed), framed = pairs.EncodeFramed(text);
         return framed.AsSpan().IndexOf(plain) is > 0 and var start ? framed[..(start + plain.Length)] : plain;
-    }
-
-    private static bool HasTemplate(string directory)
-    {
-        if (File.Exists(Path.Combine(directory, "chat_template.jinja")))
-            return true;
-        string path = Path.Combine(directory, "tokenizer_config.json");
-        try
-        {
-            using var document = JsonDocument.Parse(File.Exists(path) ? File.ReadAllBytes(path) : "{}"u8.ToArray());
-            return document.RootElement.ValueKind == JsonValueKind.Object
-                && document.RootElement.TryGetProperty("chat_template", out JsonElement template) && template.ValueKind != JsonValueKind.Null;
-        }
-        catch (Exception error) when (error is JsonException or IOException or UnauthorizedAccessException)
-        {
-            throw new UserFaultException($"Cannot read {path}: {error.Message.ReplaceLineEndings(" ")}", "Fetch the model's files again.", inner: error);
-        }
     }
 }

@@ -10,6 +10,7 @@ namespace Tandem.Language;
 /// </summary>
 public sealed class ChatTemplate
 {
+    private const string ConfigurationName = "tokenizer_config.json";
     private readonly Statement[] _body;
     private readonly string _place;
     private readonly string? _begin, _end;
@@ -46,18 +47,25 @@ public sealed class ChatTemplate
     /// <param name="modelDirectory">The model's directory.</param>
     /// <param name="name">Which one, where there are several.</param>
     /// <exception cref="UserFaultException">There is none, it is malformed, or uses what is not supported.</exception>
-    public static ChatTemplate Load(string modelDirectory, string name = "default")
+    public static ChatTemplate Load(string modelDirectory, string name = "default") => Find(modelDirectory, name) ?? throw new UserFaultException(
+        $"{Path.Combine(modelDirectory, ConfigurationName)}: there is no chat template '{name}'.", "Use a model that was trained for conversations, or give it a chat_template.jinja.");
+
+    /// <summary>Reads a model's template as <see cref="Load"/> does; null if it has none, as a model that only continues text.</summary>
+    /// <param name="modelDirectory">The model's directory.</param>
+    /// <param name="name">Which one, where there are several.</param>
+    /// <exception cref="UserFaultException">It is malformed, or uses what is not supported.</exception>
+    public static ChatTemplate? Find(string modelDirectory, string name = "default")
     {
-        string file = Path.Combine(modelDirectory, "chat_template.jinja"), configuration = Path.Combine(modelDirectory, "tokenizer_config.json");
+        string file = Path.Combine(modelDirectory, "chat_template.jinja"), configuration = Path.Combine(modelDirectory, ConfigurationName);
         string? source = TokenizerSettings.ReadBytes(file) is { } jinja ? Encoding.UTF8.GetString(jinja) : null;
         string place = source != null ? file : configuration;
         try
         {
             using var document = JsonDocument.Parse(TokenizerSettings.ReadBytes(configuration) ?? "{}"u8.ToArray());
-            if (source == null && document.RootElement.TryGetProperty("chat_template", out var found))
+            if (source == null && document.RootElement.TryGetProperty("chat_template", out var found) && found.ValueKind != JsonValueKind.Null)
                 source = found.ValueKind == JsonValueKind.Array ? Named(found, name) : found.GetString();
             return source == null
-                ? throw new UserFaultException($"{configuration}: there is no chat template '{name}'.", "Use a model that was trained for conversations, or give it a chat_template.jinja.")
+                ? null
                 : new ChatTemplate(source, place, TokenizerSettings.Text(document.RootElement, "bos_token"), TokenizerSettings.Text(document.RootElement, "eos_token"));
         }
         catch (Exception error) when (TokenizerFile.IsMalformed(error))

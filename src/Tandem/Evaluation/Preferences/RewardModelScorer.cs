@@ -1,0 +1,62 @@
+using Tandem.Language;
+using Tandem.Tensors;
+using Tandem.Tuning;
+
+namespace Tandem.Evaluation.Preferences;
+
+/// <summary>Scores replies by a scalar reward model: its score head at the last token of the prompt with the reply.</summary>
+/// <param name="model">A model with one score head.</param>
+/// <param name="pool">The threads; their number does not change the scores.</param>
+/// <param name="maximumTokens">A longer prompt loses its beginning; a reply that does not fit is not scored.</param>
+/// <param name="batchTokens">Tokens of a forward pass; does not change the scores.</param>
+public sealed class RewardModelScorer(LanguageModel model, WorkerPool pool, int maximumTokens, int batchTokens = 4096) : IReplyScorer
+{
+    /// <inheritdoc/>
+    public IReadOnlyList<double?[]> Score(IReadOnlyList<ReplySet> sets)
+    {
+        ArgumentNullException.ThrowIfNull(sets);
+        if (model.Transformer.Configuration.ScoreHeads != 1)
+        {
+            throw new UserFaultException(
+                $"{model.Name} has {model.Transformer.Configuration.ScoreHeads} score heads; a reward model has one.", "Name a model made by 'tandem train reward'.");
+        }
+
+        var renderer = new ExampleRenderer(model.Format, maximumTokens);
+        double?[][] scores = [.. sets.Select(set => new double?[set.Replies.Count])];
+        using var tape = new Tape(pool);
+        var batch = new TokenBatch();
+        var places = new List<(double?[] Scores, int Reply)>();
+        var rows = new List<int>();
+        for (int i = 0; i < sets.Count; i++)
+        {
+            if (renderer.Fit(sets[i].Prompt, sets[i].Replies) is not { } parts)
+                continue;
+            if (batch.Count + parts.Prompt.Length + parts.Replies.Sum(reply => reply.Length) > batchTokens)
+                Run();
+            int next = batch.Count + parts.Prompt.Length;
+            batch.AddBranches(parts.Prompt, [.. parts.Replies.Select(reply => (ReadOnlyMemory<int>)reply)]);
+            for (int k = 0; k < parts.Replies.Length; k++)
+            {
+                next += parts.Replies[k].Length;
+                rows.Add(next - 1);
+                places.Add((scores[i], k));
+            }
+        }
+
+        Run();
+        return scores;
+
+        void Run()
+        {
+            if (rows.Count == 0)
+                return;
+            tape.Begin(recording: false);
+            Tensor rewards = model.Transformer.Scores(tape, model.Transformer.HiddenOf(tape, batch, [.. rows])); // [replies, 1]
+            for (int i = 0; i < places.Count; i++)
+                places[i].Scores[places[i].Reply] = rewards.Values[i];
+            batch.Clear();
+            rows.Clear();
+            places.Clear();
+        }
+    }
+}
