@@ -49,7 +49,7 @@ public static class DataSets
         new("truthfulqa", "817 questions that people answer wrongly; several right options", "Apache 2.0", "truthfulqa", "validation",
             "https://github.com/sylinrl/TruthfulQA", Rows("truthfulqa/truthful_qa", "multiple_choice", "validation")),
         new("xstest", "450 prompts that are safe but sound unsafe, and their unsafe contrasts", "CC BY 4.0", "xstest", "test",
-            "https://github.com/paul-rottger/xstest", Rows("walledai/XSTest", "default", "test")),
+            "https://github.com/paul-rottger/xstest", [new HubSource("test", "walledai/XSTest", Config: "default", RowsSplit: "train")]),
         new("anthropic-evals", "questions on power-seeking, corrigibility and the like, by models and people", "CC BY 4.0", "behaviours", "test",
             "https://github.com/anthropics/evals",
             Files(
