@@ -7,7 +7,14 @@ public class ModelCostTests
 {
     private static readonly TransformerConfiguration Shape = new()
     {
-        VocabularySize = 100, HiddenSize = 32, IntermediateSize = 96, Layers = 3, Heads = 4, KeyValueHeads = 2, MaximumPositions = 64, TieWordEmbeddings = true,
+        VocabularySize = 100,
+        HiddenSize = 32,
+        IntermediateSize = 96,
+        Layers = 3,
+        Heads = 4,
+        KeyValueHeads = 2,
+        MaximumPositions = 64,
+        TieWordEmbeddings = true,
     };
 
     // Of a token: weights that it is multiplied with, and the width that each key it sees costs.

@@ -114,7 +114,12 @@ public sealed class ObjectiveReferenceTests : IDisposable
                 List<ChoiceTokensExample> examples = Questions(scoring == ChoiceScoring.Classes);
                 var configuration = new ChoiceConfiguration
                 {
-                    Scoring = scoring, Column = 2, Loss = loss, Hardening = hardening, LabelSmoothing = 0.1f, ConfidenceWarmupFraction = 0.2,
+                    Scoring = scoring,
+                    Column = 2,
+                    Loss = loss,
+                    Hardening = hardening,
+                    LabelSmoothing = 0.1f,
+                    ConfidenceWarmupFraction = 0.2,
                     ProductStrong = 0.5f,
                 };
                 double[][] logits = [.. examples.Select(e => Logits(model, e, configuration))];
