@@ -166,7 +166,7 @@ public sealed class HubCommandTests : IDisposable
     public void DataPull_FilesAndRows_AreFetched()
     {
         FakeRepository data = _hub.Add(new FakeRepository("allenai/sciq", dataset: true)).Add("train.jsonl", FakeRepository.Noise(5000, 1), large: true).Add("load.py", "x");
-        string folder = RunWell("data", "pull", "sciq").Output.Trim();
+        string folder = RunWell("data", "pull", "allenai/sciq").Output.Trim();
         Assert.Equal(Path.Combine(_folder, "cache", "datasets--allenai--sciq", "snapshots", data.Commit), folder);
         Assert.Equal(data.Files["train.jsonl"].Content, File.ReadAllBytes(Path.Combine(folder, "train.jsonl")));
         Assert.False(File.Exists(Path.Combine(folder, "load.py")));
@@ -174,12 +174,30 @@ public sealed class HubCommandTests : IDisposable
         _hub.Rows[("allenai/sciq", "default", "train")] = [.. Enumerable.Range(0, 205).Select(i => $$"""{"id":{{i}}}""")];
         _hub.Rows[("allenai/sciq", "default", "test")] = ["""{"id":"é"}"""];
         string target = Path.Combine(_folder, "rows");
-        string[] files = RunWell("data", "pull", "sciq", "--rows", "--out", target).Output.Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        string[] files = RunWell("data", "pull", "allenai/sciq", "--rows", "--out", target).Output.Split('\n', StringSplitOptions.RemoveEmptyEntries);
         Assert.Equal([Path.Combine(target, "default-test.jsonl"), Path.Combine(target, "default-train.jsonl")], files.Order(StringComparer.Ordinal));
         Assert.Equal(205, File.ReadAllLines(Path.Combine(target, "default-train.jsonl")).Length);
         Assert.Equal("{\"id\":\"é\"}\n", File.ReadAllText(Path.Combine(target, "default-test.jsonl")));
         Assert.True(File.Exists(Path.Combine(target, "default-train.jsonl.provenance.json")));
-        Assert.Contains("--split train", Refused(2, "data", "pull", "sciq", "--rows", "--split", "trian", "--out", target), StringComparison.Ordinal);
-        Assert.Contains("--rows", Refused(2, "data", "pull", "sciq", "--split", "train"), StringComparison.Ordinal);
+        Assert.Contains("--split train", Refused(2, "data", "pull", "allenai/sciq", "--rows", "--split", "trian", "--out", target), StringComparison.Ordinal);
+        Assert.Contains("--rows", Refused(2, "data", "pull", "allenai/sciq", "--split", "train"), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void DataPull_OfAKnownSet_IsReadByItsName()
+    {
+        _hub.Add(new FakeRepository("allenai/sciq", dataset: true)).Add("README.md", "x");
+        string[] rows = [.. Enumerable.Range(0, 3).Select(i =>
+            $$"""{"question":"Which {{i}}?","distractor1":"a","distractor2":"b","distractor3":"c","correct_answer":"d","support":""}""")];
+        _hub.Rows[("allenai/sciq", "default", "train")] = [.. rows, rows[0]];
+        _hub.Rows[("allenai/sciq", "default", "validation")] = rows;
+        _hub.Rows[("allenai/sciq", "default", "test")] = rows;
+        string target = Path.Combine(_folder, "known");
+        Assert.Equal(target, RunWell("data", "pull", "sciq", "--out", target).Output.Trim());
+        Assert.Equal(["test.jsonl", "train.jsonl", "validation.jsonl"], Directory.GetFiles(target, "*.jsonl").Select(Path.GetFileName).Order(StringComparer.Ordinal));
+        Assert.Contains("Which 2?", RunWell("data", "show", "sciq", "--path", target, "--split", "test").Output, StringComparison.Ordinal);
+        Assert.Contains("validation", Refused(2, "data", "pull", "sciq", "--split", "dev", "--out", target), StringComparison.Ordinal);
+        Assert.Contains("organization/name", Refused(2, "data", "pull", "sciq", "--rows"), StringComparison.Ordinal);
+        Assert.Contains("llmbar", Refused(2, "data", "pull", "llmbar"), StringComparison.Ordinal);
     }
 }

@@ -92,7 +92,7 @@ public static class DataFormats
 
     private static UserFaultException Unknown(string name)
     {
-        string? nearest = NearestField.Find(name, All.Select(f => f.Name));
+        string? nearest = NearestName.Find(name, All.Select(f => f.Name));
         return new UserFaultException(
             $"There is no format '{name}'.",
             $"{(nearest is null ? "" : $"Did you mean '{nearest}'? ")}The formats are {string.Join(", ", All.Select(f => f.Name))}.",

@@ -84,7 +84,7 @@ internal sealed class HubPull(HubClient client, IFileStore store, PullRequest re
         FileSelection.CheckTree(chosen, $"'{_repository}'");
         if (chosen.Count == 0)
         {
-            string? nearest = request.Include.Count == 0 ? null : NearestText.Find(request.Include[0], names);
+            string? nearest = request.Include.Count == 0 ? null : NearestName.Find(request.Include[0], names);
             throw new UserFaultException(
                 $"No file of '{_repository}' is chosen; it has {string.Join(", ", names.Take(10))}{(names.Count > 10 ? " and more" : "")}.",
                 nearest is null ? "Choose with --include and --exclude." : $"Did you mean '{nearest}'?", FaultKind.Usage);

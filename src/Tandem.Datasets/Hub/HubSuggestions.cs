@@ -16,14 +16,14 @@ internal static class HubSuggestions
         if (missing.Code == "RevisionNotFound")
         {
             string[] names = await RevisionsAsync(client, repository, cancellation).ConfigureAwait(false);
-            string? nearest = NearestText.Find(revision, names);
+            string? nearest = NearestName.Find(revision, names);
             return new UserFaultException(
                 $"'{repository}' has no revision '{revision}'{(names.Length == 0 ? "" : $"; it has {string.Join(", ", names.Take(10))}")}.",
                 nearest is null ? "Name one with --revision." : $"Did you mean '{nearest}'?", FaultKind.Usage, missing);
         }
 
         string[] known = [.. await SearchAsync(client, repository, cancellation).ConfigureAwait(false), .. client.Cache.Scan(repository.Kind).Select(r => r.Repository.Name)];
-        string? near = NearestText.Find(repository.Name, known);
+        string? near = NearestName.Find(repository.Name, known);
         string privacy = client.Settings.Token is null ? " If it is private, set HF_TOKEN to a token with access." : " If it is private, the token in HF_TOKEN has no access to it.";
         bool hidden = missing.Status is HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden;
         return new UserFaultException(

@@ -32,7 +32,7 @@ public static class ModelLocation
         string command = repository.PullCommand + (at < 0 ? "" : $" --revision {revision}");
         if (cache.FindSnapshot(repository, revision) is not { } snapshot)
         {
-            string? nearest = NearestText.Find(name, cache.Scan(RepositoryKind.Model).Select(r => r.Repository.Name));
+            string? nearest = NearestName.Find(name, cache.Scan(RepositoryKind.Model).Select(r => r.Repository.Name));
             string near = nearest is null || nearest == name ? "" : $" Did you mean '{nearest}'?";
             throw new UserFaultException(
                 $"There is no folder '{nameOrPath}', and the cache {cache.Directory} has no model '{name}'{(at < 0 ? "" : $" at revision '{revision}'")}.{near}",

@@ -13,7 +13,7 @@ internal static class OfflinePull
         string? snapshot = cache.FindSnapshot(repository, request.Revision);
         if (snapshot is null)
         {
-            string? nearest = NearestText.Find(repository.Name, cache.Scan(repository.Kind).Select(r => r.Repository.Name));
+            string? nearest = NearestName.Find(repository.Name, cache.Scan(repository.Kind).Select(r => r.Repository.Name));
             throw Missing($"{repository.KindName} '{repository}' at revision '{request.Revision}'", nearest is null || nearest == repository.Name ? "" : $" Did you mean '{nearest}'?");
         }
 

@@ -72,7 +72,7 @@ public static class DataSets
         ArgumentNullException.ThrowIfNull(name);
         if (Find(name) is { } entry)
             return entry;
-        string? nearest = NearestField.Find(name, All.Select(d => d.Name));
+        string? nearest = NearestName.Find(name, All.Select(d => d.Name));
         throw new UserFaultException(
             $"There is no data set '{name}'.",
             $"{(nearest is null ? "" : $"Did you mean '{nearest}'? ")}'tandem data list' shows the names.",

@@ -65,7 +65,7 @@ internal static class DatasetFiles
 
         string folder = Path.GetDirectoryName(Path.GetFullPath(path))!;
         string? nearest = Directory.Exists(folder)
-            ? NearestField.Find(Path.GetFileName(path), Directory.EnumerateFileSystemEntries(folder).Select(f => Path.GetFileName(f)))
+            ? NearestName.Find(Path.GetFileName(path), Directory.EnumerateFileSystemEntries(folder).Select(f => Path.GetFileName(f)))
             : null;
         string remedy = nearest is not null
             ? $"Did you mean {Path.Combine(Path.GetDirectoryName(path) ?? "", nearest)}?"

@@ -253,7 +253,7 @@ public sealed class DataRow
 
     private UserFaultException Missing(string name)
     {
-        string? nearest = NearestField.Find(name, Fields.Where(f => f != name));
+        string? nearest = NearestName.Find(name, Fields.Where(f => f != name));
         string remedy = nearest is null
             ? $"The row has {Excerpt(string.Join(", ", Fields))}: rename the field, or choose another --format."
             : $"Did you mean '{nearest}'? Rename it, or choose another --format.";

@@ -1,31 +1,35 @@
 using System.CommandLine;
 using System.Text.Json;
+using Tandem.Datasets;
 using Tandem.Datasets.Hub;
 using Tandem.Reports;
 using Tandem.Tensors;
 
-namespace Tandem.Cli.Commands;
+namespace Tandem.Cli.Commands.Data;
 
-/// <summary><c>tandem data pull</c>: a data set's files, or its rows.</summary>
+/// <summary><c>tandem data pull</c>: a known data set as the loaders read it, or any repository's files or rows.</summary>
 internal static class DataPullCommand
 {
     public static Command Create()
     {
-        var name = new Argument<string>("name") { Description = $"organization/name, or one of {string.Join(", ", KnownDatasets.Repositories.Keys)}." };
+        var name = new Argument<string>("name") { Description = "One of the sets that 'tandem data list' shows, or organization/name." };
         var options = new HubOptions();
         var rows = new Option<bool>("--rows") { Description = "Fetch rows as JSON lines from the rows server, whatever the files' format." };
         var config = new Option<string?>("--config") { Description = "With --rows: the configuration (subset)." };
-        var split = new Option<string?>("--split") { Description = "With --rows: the split; all of them without it." };
-        var limit = new Option<long?>("--limit") { Description = "With --rows: at most so many rows of each split." };
+        var split = new Option<string?>("--split") { Description = "The split, for a known set or with --rows; all of them without it." };
+        var limit = new Option<long?>("--limit") { Description = "Where rows are fetched: at most so many of each split." };
         var command = new Command(
             "pull",
             """
-            Fetch a data set: the files of its repository into the cache that Hugging Face's own tools use, or with --rows
-            the rows of its splits as JSON lines, with a file beside each that says where they come from.
+            Fetch a known data set into data/NAME, each split as the loaders read it. Of any other repository, fetch the files
+            into the cache that Hugging Face's own tools use, or with --rows the rows of its splits as JSON lines, with a
+            file beside each that says where they come from.
 
             Examples:
-              tandem data pull hh-rlhf --include 'harmless-base/*' --out data/hh-rlhf
-              tandem data pull cosmosqa --rows --split validation --out data/cosmosqa
+              tandem data pull cosmosqa --split validation
+              tandem data pull hh-rlhf --out data/hh
+              tandem data pull allenai/sciq --rows --split test --out data/science
+              tandem data pull Anthropic/hh-rlhf --include 'red-team-attempts/*' --out data/red-team
             """)
         {
             name, rows, config, split, limit, options.Revision, options.Output, options.Include, options.Exclude,
@@ -34,9 +38,21 @@ internal static class DataPullCommand
         command.SetAction(parsed => CommandLine.Guard(
             cancellation =>
             {
-                HubRepository repository = KnownDatasets.Find(parsed.GetValue(name)!);
                 HubSettings settings = options.Settings(parsed);
                 bool json = parsed.GetValue(options.Json);
+                if (parsed.GetValue(limit) <= 0)
+                    throw new UserFaultException($"--limit is {parsed.GetValue(limit)}; allowed: 1 or more.", "Correct it.", FaultKind.Usage);
+                bool choosesFiles = parsed.GetValue(options.Revision) != "main" || parsed.GetValue(options.Include)?.Length > 0 || parsed.GetValue(options.Exclude)?.Length > 0;
+                if (DataSets.Find(parsed.GetValue(name)!) is { } entry)
+                {
+                    if (parsed.GetValue(rows) || parsed.GetValue(config) is not null || choosesFiles)
+                        throw new UserFaultException($"What is fetched of '{entry.Name}' is known: --rows, --config, --revision, --include and --exclude do not go with it.", "Leave them out, or name the repository as organization/name.", FaultKind.Usage);
+                    return KnownSetPull.Execute(
+                        settings, entry, parsed.GetValue(split), parsed.GetValue(options.Output) ?? Path.Combine("data", entry.Name), parsed.GetValue(limit),
+                        repository => options.Request(parsed, repository), json, cancellation);
+                }
+
+                HubRepository repository = HubRepository.Parse(RepositoryKind.Dataset, parsed.GetValue(name)!);
                 if (!parsed.GetValue(rows))
                 {
                     if (parsed.GetValue(config) is not null || parsed.GetValue(split) is not null || parsed.GetValue(limit) is not null)
@@ -44,9 +60,7 @@ internal static class DataPullCommand
                     return HubSession.Pull(settings, options.Request(parsed, repository), json, cancellation);
                 }
 
-                if (parsed.GetValue(limit) <= 0)
-                    throw new UserFaultException($"--limit is {parsed.GetValue(limit)}; allowed: 1 or more.", "Correct it.", FaultKind.Usage);
-                if (parsed.GetValue(options.Revision) != "main" || parsed.GetValue(options.Include)?.Length > 0 || parsed.GetValue(options.Exclude)?.Length > 0)
+                if (choosesFiles)
                     throw new UserFaultException("The rows server has one revision and no files: --revision, --include and --exclude do not go with --rows.", "Leave them out.", FaultKind.Usage);
                 string folder = parsed.GetValue(options.Output) ?? Path.Combine("data", repository.Name.Split('/')[^1]);
                 return Rows(settings, repository, (parsed.GetValue(config), parsed.GetValue(split)), parsed.GetValue(limit), folder, json, cancellation);

@@ -1,17 +1,24 @@
-namespace Tandem.Runs;
+namespace Tandem.Tensors;
 
 /// <summary>Finds the name that a mistyped one was meant to be.</summary>
 public static class NearestName
 {
+    // Names can be as long as a damaged file makes them.
+    private const int Longest = 256;
+
     /// <summary>
     /// The candidate with the least edit distance to <paramref name="name"/>, or null when none is close
-    /// (more than a third of the letters differ, and more than two) and none begins with it.
+    /// (more than a third of the letters differ, and more than two) and none begins with it, or the name is very long.
     /// </summary>
-    public static string? Find(string name, IReadOnlyCollection<string> candidates)
+    public static string? Find(string name, IEnumerable<string> candidates)
     {
+        ArgumentNullException.ThrowIfNull(name);
+        if (name.Length > Longest)
+            return null;
+        string[] comparable = [.. candidates.Where(candidate => candidate.Length <= Longest)];
         string? best = null;
         int bestDistance = int.MaxValue;
-        foreach (string candidate in candidates)
+        foreach (string candidate in comparable)
         {
             int distance = Distance(name.ToLowerInvariant(), candidate.ToLowerInvariant());
             int limit = Math.Max(2, Math.Max(name.Length, candidate.Length) / 3);
@@ -19,7 +26,7 @@ public static class NearestName
                 (best, bestDistance) = (candidate, distance);
         }
 
-        return best ?? candidates.FirstOrDefault(c => name.Length >= 3 && c.StartsWith(name, StringComparison.OrdinalIgnoreCase));
+        return best ?? comparable.FirstOrDefault(c => name.Length >= 3 && c.StartsWith(name, StringComparison.OrdinalIgnoreCase));
     }
 
     /// <summary>
