@@ -76,6 +76,13 @@ internal sealed class RecipeParser
                 $"{place(e.End)}: this is not valid YAML: {OneLine(e.InnerException?.Message ?? e.Message)}.",
                 "Correct the syntax at this place.", FaultKind.Usage, e);
         }
+        catch (Exception e) when (e is InvalidOperationException or ArgumentException or IndexOutOfRangeException or OverflowException)
+        {
+            // The scanner's own faults, at text that it does not expect.
+            Mark last = reader._parser.Current?.End ?? new Mark(0, 1, 1);
+            throw new UserFaultException(
+                $"{place(last)}: this is not valid YAML: it cannot be read after this place.", "Correct the syntax here.", FaultKind.Usage, e);
+        }
     }
 
     private static string OneLine(string message) => message.ReplaceLineEndings(" ").TrimEnd('.', ' ');
