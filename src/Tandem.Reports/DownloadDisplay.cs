@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using Spectre.Console;
 using Spectre.Console.Rendering;
 using Tandem.Datasets.Hub;
@@ -12,20 +11,15 @@ namespace Tandem.Reports;
 public sealed class DownloadDisplay : IPullObserver, IDisposable
 {
     private static readonly TimeSpan LineInterval = TimeSpan.FromSeconds(5);
-    private static readonly TimeSpan FrameInterval = TimeSpan.FromMilliseconds(125);
 
     private readonly Lock _lock = new();
     private readonly IAnsiConsole _console;
     private readonly TimeProvider _time;
     private readonly DownloadBoard _board;
     private readonly Func<double, string> _amount;
-    private readonly ConcurrentQueue<string> _lines = new();
-    private readonly ManualResetEventSlim _stop = new();
-    private readonly Thread? _painter;
+    private readonly LivePainter _painter;
     private readonly bool _unicode;
     private long _lastLine;
-    private bool _broken;
-    private bool _disposed;
 
     /// <summary>Starts showing.</summary>
     /// <param name="console">Where to write.</param>
@@ -40,11 +34,7 @@ public sealed class DownloadDisplay : IPullObserver, IDisposable
         _amount = rows ? count => $"{Figures.Count((long)count)} rows" : ByteCount.Text;
         _unicode = console.Profile.Capabilities.Unicode;
         _lastLine = _time.GetTimestamp();
-        if (console.Profile.Out.IsTerminal && console.Profile.Capabilities is { Ansi: true, Interactive: true })
-        {
-            _painter = new Thread(Paint) { IsBackground = true, Name = "download display" };
-            _painter.Start();
-        }
+        _painter = new LivePainter(console, "download display", Frame, text => text);
     }
 
     /// <summary>A display on the standard error stream.</summary>
@@ -58,7 +48,7 @@ public sealed class DownloadDisplay : IPullObserver, IDisposable
         {
             _board.Plan(totalBytes, presentBytes);
             string present = presentBytes == 0 ? "" : $", {ByteCount.Text(presentBytes)} of them here already";
-            Say($"{Figures.Number(files, "file")}, {ByteCount.Text(totalBytes)}{present}");
+            _painter.Say($"{Figures.Number(files, "file")}, {ByteCount.Text(totalBytes)}{present}");
         }
     }
 
@@ -68,11 +58,11 @@ public sealed class DownloadDisplay : IPullObserver, IDisposable
         lock (_lock)
         {
             _board.Advance(file, done, total);
-            if ((_painter is not null && !_broken) || _time.GetElapsedTime(_lastLine) < LineInterval)
+            if (_painter.IsPainting || _time.GetElapsedTime(_lastLine) < LineInterval)
                 return;
             _lastLine = _time.GetTimestamp();
             DownloadView view = _board.View();
-            Line($"{Percent(view.Done, view.Total)}: {string.Join(", ", Facts(view))}");
+            _painter.Say($"{Percent(view.Done, view.Total)}: {string.Join(", ", Facts(view))}");
         }
     }
 
@@ -82,7 +72,7 @@ public sealed class DownloadDisplay : IPullObserver, IDisposable
         lock (_lock)
         {
             _board.Complete(file);
-            Say($"✓ {file} ({ByteCount.Text(bytes)}{(wasPresent ? ", was here" : "")})");
+            _painter.Say($"✓ {file} ({ByteCount.Text(bytes)}{(wasPresent ? ", was here" : "")})");
         }
     }
 
@@ -90,79 +80,11 @@ public sealed class DownloadDisplay : IPullObserver, IDisposable
     public void Note(string text)
     {
         lock (_lock)
-            Say($"· {text}");
+            _painter.Say($"· {text}");
     }
 
     /// <summary>Stops showing; what was said stays, the bars go.</summary>
-    public void Dispose()
-    {
-        if (_disposed)
-            return;
-        _disposed = true;
-        _stop.Set();
-        _painter?.Join();
-        _stop.Dispose();
-    }
-
-    private void Say(string text)
-    {
-        if (_painter is null || _broken)
-            Line(text);
-        else
-            _lines.Enqueue(text);
-    }
-
-    private void Line(string text)
-    {
-        try
-        {
-            TextWriter writer = _console.Profile.Out.Writer;
-            writer.WriteLine(Terminal.Safe(text, _unicode));
-            writer.Flush();
-        }
-        catch (Exception e) when (e is IOException or ObjectDisposedException)
-        {
-            // The reader of the stream is gone. A download does not stop because nobody watches it.
-        }
-    }
-
-    private void Paint()
-    {
-        try
-        {
-            _console.Live(Frame()).AutoClear(true).Start(context =>
-            {
-                do
-                {
-                    PrintLines();
-                    context.UpdateTarget(Frame());
-                }
-                while (!_stop.Wait(FrameInterval));
-            });
-            PrintLines();
-        }
-        catch (Exception)
-        {
-            // The terminal went away: plain lines from here on. An exception that leaves this thread would end the
-            // download because it could not be shown.
-            lock (_lock)
-            {
-                _broken = true;
-                while (_lines.TryDequeue(out string? line))
-                    Line(line);
-            }
-        }
-    }
-
-    private void PrintLines()
-    {
-        while (_lines.TryDequeue(out string? line))
-        {
-            // Padded, for the bar that the line is written over is not erased.
-            string text = Terminal.Safe(line, _unicode).PadRight(Math.Max(1, _console.Profile.Width - 1));
-            _console.Write(new Text(text + "\n"));
-        }
-    }
+    public void Dispose() => _painter.Dispose();
 
     private Rows Frame()
     {
@@ -173,7 +95,6 @@ public sealed class DownloadDisplay : IPullObserver, IDisposable
         foreach (DownloadedFile file in view.Running)
             rows.Add(Bar(file.Done, file.Total, $"{_amount(file.Done)} of {_amount(file.Total)}  {file.Name}", Color.Teal));
 
-        // Always: a live display of no lines throws.
         rows.Add(Bar(view.Done, view.Total, view.Total > 0 ? string.Join("  ", Facts(view)) : "asking the server", Color.Green));
         return new Rows(rows);
     }

@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using Spectre.Console;
 using Spectre.Console.Rendering;
 using Tandem.Generations;
@@ -14,19 +13,15 @@ namespace Tandem.Reports;
 public sealed class LiveDisplay : IRunProgress, IDisposable
 {
     private static readonly TimeSpan LineInterval = TimeSpan.FromSeconds(5);
-    private static readonly TimeSpan FrameInterval = TimeSpan.FromMilliseconds(125);
 
     private readonly Lock _lock = new();
     private readonly IAnsiConsole _console;
     private readonly TimeProvider _time;
     private readonly RunBoard _board;
-    private readonly ConcurrentQueue<(string Text, Color Color)> _lines = new();
-    private readonly ManualResetEventSlim _stop = new();
-    private readonly Thread? _painter;
+    private readonly LivePainter _painter;
+    private readonly long _started;
     private readonly bool _unicode;
     private long? _lastLine;
-    private bool _broken;
-    private bool _disposed;
 
     /// <summary>Starts showing.</summary>
     /// <param name="console">Where to write.</param>
@@ -38,11 +33,9 @@ public sealed class LiveDisplay : IRunProgress, IDisposable
         _time = time ?? TimeProvider.System;
         _board = new RunBoard(_time);
         _unicode = console.Profile.Capabilities.Unicode;
-        if (console.Profile.Out.IsTerminal && console.Profile.Capabilities is { Ansi: true, Interactive: true })
-        {
-            _painter = new Thread(Paint) { IsBackground = true, Name = "live display" };
-            _painter.Start();
-        }
+        _started = _time.GetTimestamp();
+        _painter = new LivePainter(
+            console, "live display", Frame, text => $"{Figures.Duration(_time.GetElapsedTime(_started).TotalSeconds),12}  {text}");
     }
 
     /// <summary>A display on the standard error stream.</summary>
@@ -95,83 +88,21 @@ public sealed class LiveDisplay : IRunProgress, IDisposable
     }
 
     /// <summary>Stops showing; what was said stays, the bars go.</summary>
-    public void Dispose()
-    {
-        if (_disposed)
-            return;
-        _disposed = true;
-        _stop.Set();
-        _painter?.Join();
-        _stop.Dispose();
-    }
+    public void Dispose() => _painter.Dispose();
 
-    private void Say(string sign, string text, Color color)
-    {
-        if (_painter is null || _broken)
-            Line($"{sign} {text}");
-        else
-            _lines.Enqueue(($"{sign} {text}", color));
-    }
+    private void Say(string sign, string text, Color color) => _painter.Say($"{sign} {text}", color);
 
     private void LineIfDue(string key)
     {
-        if ((_painter is not null && !_broken) || (_lastLine is { } last && _time.GetElapsedTime(last) < LineInterval))
+        if (_painter.IsPainting || (_lastLine is { } last && _time.GetElapsedTime(last) < LineInterval))
             return;
         RunView run = _board.View();
         StageView? stage = run.Running.FirstOrDefault(s => s.Key == key);
         if (stage is null)
             return;
         string whole = run.Share is { } share ? $" [run {Percent(share)}{(run.Left is { } left ? $", about {Figures.Duration(left.TotalSeconds)} left" : string.Empty)}]" : string.Empty;
-        Line($"{stage.Title}: {string.Join(", ", Facts(stage))}{whole}");
+        _painter.Say($"{stage.Title}: {string.Join(", ", Facts(stage))}{whole}");
         _lastLine = _time.GetTimestamp();
-    }
-
-    private void Line(string text)
-    {
-        try
-        {
-            TextWriter writer = _console.Profile.Out.Writer;
-            writer.WriteLine(Terminal.Safe($"{Figures.Duration(_board.View().Elapsed.TotalSeconds),12}  {text}", _unicode));
-            writer.Flush();
-        }
-        catch (Exception e) when (e is IOException or ObjectDisposedException)
-        {
-            // The reader of the stream is gone. A run does not stop because nobody watches it.
-        }
-    }
-
-    private void Paint()
-    {
-        try
-        {
-            _console.Live(Frame()).AutoClear(true).Start(context =>
-            {
-                do
-                {
-                    PrintLines();
-                    context.UpdateTarget(Frame());
-                }
-                while (!_stop.Wait(FrameInterval));
-            });
-            PrintLines();
-        }
-        catch (Exception)
-        {
-            // The terminal went away, or another live display has it: plain lines from here on. Whatever the cause,
-            // an exception that leaves this thread would end a run because it could not be shown.
-            lock (_lock)
-            {
-                _broken = true;
-                while (_lines.TryDequeue(out (string Text, Color Color) line))
-                    Line(line.Text);
-            }
-        }
-    }
-
-    private void PrintLines()
-    {
-        while (_lines.TryDequeue(out (string Text, Color Color) line))
-            _console.Write(new Text(Terminal.Safe(line.Text, _unicode) + "\n", new Style(line.Color)));
     }
 
     private Rows Frame()
