@@ -20,6 +20,7 @@ var root = new RootCommand(
       tandem report runs/quickstart                write report.html again
       tandem train pretrain --out my-ladder        pre-train the ladder from scratch (hours)
       tandem serve my-ladder/r3                    serve a model to any OpenAI client
+      tandem eval --model my-model --data cosmosqa --path valid.csv    measure a model
       tandem data list                             the data sets that can be read
       tandem models pull Qwen/Qwen2.5-0.5B-Instruct fetch a model
     """)
@@ -28,6 +29,7 @@ var root = new RootCommand(
     ResumeCommand.Create(),
     ReportCommand.Create(),
     TrainCommand.Create(),
+    EvalCommand.Create(),
     ServeCommand.Create(),
     DataCommand.Create(),
     ModelsCommand.Create(),

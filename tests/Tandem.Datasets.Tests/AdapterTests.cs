@@ -147,8 +147,9 @@ public sealed class AdapterTests
         Assert.Equal("good", one.Options[one.Answer!.Value]);
         Assert.Null(one.Answers);
         Assert.Equal("Focus", one.Section);
-        var ties = Read.Only<ChoiceRecord>("rewardbench2", """{"id":"2","prompt":"A colour?","chosen":["red","blue"],"rejected":["dog"],"subset":"Ties"}""");
+        var ties = Read.Only<ChoiceRecord>("rewardbench2", """{"id":"tied:2","prompt":"A colour?","chosen":["red","blue"],"rejected":["dog"],"subset":"Ties"}""");
         Assert.Equal(["blue", "red"], ties.Answers!.Select(i => ties.Options[i]).Order());
+        Assert.Equal("tied:2", ties.Key);
     }
 
     [Theory]

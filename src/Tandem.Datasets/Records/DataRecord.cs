@@ -14,6 +14,12 @@ public abstract record DataRecord
     /// <summary>The finer part inside <see cref="Section"/>, such as a subset of RewardBench; empty for none.</summary>
     public string Subset { get; init; } = "";
 
+    /// <summary>
+    /// The data set's own identifier, where its records refer to each other by it, as the ties of RewardBench 2 do; empty for
+    /// none. It is not part of <see cref="Id"/>.
+    /// </summary>
+    public string Key { get; init; } = "";
+
     /// <summary>Where it was read, for messages: file and line or row.</summary>
     public string Origin { get; init; } = "";
 }

@@ -25,11 +25,12 @@ internal sealed class DataOptions
 
     public Option<bool> Json { get; } = new("--json") { Description = "Print JSON." };
 
-    public DatasetRequest Request(ParseResult parsed)
+    public DatasetRequest Request(ParseResult parsed) => Request(
+        parsed.GetValue(Target)!, parsed.GetValue(Path), parsed.GetValue(Format)!, parsed.GetValue(Split), parsed.GetValue(Limit), parsed.GetValue(Seed));
+
+    public static DatasetRequest Request(string target, string? path, string format, string? split, int? limit, ulong? seed)
     {
-        string target = parsed.GetValue(Target)!;
         DataSetEntry? known = DataSets.Find(target);
-        string? path = parsed.GetValue(Path);
         if (known is null && path is not null)
             known = DataSets.Named(target);
         if (known is not null && path is null && !File.Exists(target) && !Directory.Exists(target))
@@ -42,10 +43,10 @@ internal sealed class DataOptions
         return new DatasetRequest(path ?? target)
         {
             Name = path is null ? null : known?.Name,
-            Format = parsed.GetValue(Format)!,
-            Split = parsed.GetValue(Split),
-            Limit = parsed.GetValue(Limit),
-            Seed = parsed.GetValue(Seed),
+            Format = format,
+            Split = split,
+            Limit = limit,
+            Seed = seed,
         };
     }
 }

@@ -28,7 +28,8 @@ internal sealed class RewardBenchFormat : IDataFormat
 
 /// <summary>
 /// RewardBench 2 (arXiv 2506.01937): <c>prompt</c>, and in <c>chosen</c> and <c>rejected</c> lists of replies: one against
-/// three, and in the subset Ties several right ones. A question whose options are the replies.
+/// three, and in the subset Ties several right ones. A question whose options are the replies. The key is <c>id</c>, which
+/// joins the prompts of Ties: <c>ref:3</c> has one right reply, <c>tied:3</c> many.
 /// </summary>
 internal sealed class RewardBench2Format : IDataFormat
 {
@@ -43,6 +44,6 @@ internal sealed class RewardBench2Format : IDataFormat
         else if (right.Intersect(wrong).Any())
             sink.Drop("the same reply is right and wrong");
         else
-            sink.Add(OptionOrder.Choice("", row.Text("prompt"), right, wrong) with { Section = row.Text("subset") }, row);
+            sink.Add(OptionOrder.Choice("", row.Text("prompt"), right, wrong) with { Section = row.Text("subset"), Key = row.Is("id", JsonValueKind.String) ? row.Text("id") : "" }, row);
     }
 }

@@ -1,3 +1,5 @@
+using Tandem.Endpoints;
+
 namespace Tandem.Evaluation.Preferences;
 
 /// <summary>What a judge made of a preference item whose better reply is known.</summary>
@@ -39,48 +41,15 @@ public sealed record PreferenceOutcome(string Section, double? Credit)
             : new PreferenceOutcome(section, null);
 
     /// <summary>
-    /// The outcome of a judge's verdicts over the two orders of a pair: the mean of 1 for the better reply, 0 for the other
-    /// and ½ for a tie. A verdict that is missing in either order leaves the item unscored, for one order alone measures the
-    /// judge's taste in positions too.
+    /// The outcome of a judge's verdict over the two orders of a pair: 1 for the better reply, 0 for the other, ½ for a tie. A
+    /// comparison that is not answered in either order is unscored, for one order alone measures the judge's taste in
+    /// places too.
     /// </summary>
     /// <param name="section">The part of the data set.</param>
-    /// <param name="verdicts">Both verdicts.</param>
-    public static PreferenceOutcome OfVerdicts(string section, PairVerdicts verdicts)
+    /// <param name="verdict">The verdict on the better reply, as the first, and the other.</param>
+    public static PreferenceOutcome OfVerdict(string section, Asked<Verdict> verdict)
     {
-        ArgumentNullException.ThrowIfNull(verdicts);
-        return new PreferenceOutcome(section, (Credit(verdicts.ChosenFirst) + Credit(verdicts.RejectedFirst)) / 2);
-
-        static double? Credit(Verdict verdict) => verdict switch
-        {
-            Verdict.Chosen => 1,
-            Verdict.Rejected => 0,
-            Verdict.Tie => 0.5,
-            _ => null,
-        };
+        ArgumentNullException.ThrowIfNull(verdict);
+        return new PreferenceOutcome(section, !verdict.IsAnswered ? null : verdict.Value switch { Verdict.First => 1, Verdict.Second => 0, _ => 0.5 });
     }
-}
-
-/// <summary>What a judge says of a pair.</summary>
-public enum Verdict
-{
-    /// <summary>The better reply.</summary>
-    Chosen,
-
-    /// <summary>The other reply.</summary>
-    Rejected,
-
-    /// <summary>Both alike.</summary>
-    Tie,
-
-    /// <summary>Nothing that counts: refused, unparsed or failed.</summary>
-    Missing,
-}
-
-/// <summary>A judge's verdicts on a pair shown in both orders.</summary>
-/// <param name="ChosenFirst">The verdict when the better reply stands first.</param>
-/// <param name="RejectedFirst">The verdict when it stands second.</param>
-public sealed record PairVerdicts(Verdict ChosenFirst, Verdict RejectedFirst)
-{
-    /// <summary>Whether both verdicts exist and name the same reply, or both a tie.</summary>
-    public bool Agree => ChosenFirst == RejectedFirst && ChosenFirst != Verdict.Missing;
 }

@@ -12,6 +12,9 @@ namespace Tandem.Evaluation.Preferences;
 public sealed class RewardModelScorer(LanguageModel model, WorkerPool pool, int maximumTokens, int batchTokens = 4096) : IReplyScorer
 {
     /// <inheritdoc/>
+    public int Truncated { get; private set; }
+
+    /// <inheritdoc/>
     public IReadOnlyList<double?[]> Score(IReadOnlyList<ReplySet> sets)
     {
         ArgumentNullException.ThrowIfNull(sets);
@@ -44,6 +47,7 @@ public sealed class RewardModelScorer(LanguageModel model, WorkerPool pool, int 
         }
 
         Run();
+        Truncated += renderer.Truncated;
         return scores;
 
         void Run()

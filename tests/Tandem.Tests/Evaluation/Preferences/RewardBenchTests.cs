@@ -73,11 +73,8 @@ public sealed class RewardBenchTests
     }
 
     [Fact]
-    public void OfVerdicts_OneOrderMissing_IsUnscoredAndNeverRight()
+    public void Score_UnscoredItems_AreNeitherRightNorWrong()
     {
-        Assert.Equal(0.5, PreferenceOutcome.OfVerdicts("s", new(Verdict.Chosen, Verdict.Rejected)).Credit);
-        Assert.Equal(0.75, PreferenceOutcome.OfVerdicts("s", new(Verdict.Chosen, Verdict.Tie)).Credit);
-        Assert.Null(PreferenceOutcome.OfVerdicts("s", new(Verdict.Chosen, Verdict.Missing)).Credit);
         PreferenceScore score = PreferenceScore.Of([new("s", 1), new("s", null), new("t", null)]);
         Assert.Equal((2, 1, 1), (score.Sections[0].Items, score.Sections[0].Unscored, score.Sections[0].Accuracy.Count));
         Assert.Equal(0.75, score.Sections[0].WithGuesses(0.5), 12);
