@@ -19,6 +19,7 @@ var root = new RootCommand(
       tandem resume runs/quickstart                go on where a run was interrupted
       tandem report runs/quickstart                write report.html again
       tandem train pretrain --out my-ladder        pre-train the ladder from scratch (hours)
+      tandem train sft --set model=my-model        fine-tune a checkpoint; also dpo, reward, weak-to-strong
       tandem serve my-ladder/r3                    serve a model to any OpenAI client
       tandem eval --model my-model --data cosmosqa --path valid.csv    measure a model
       tandem data list                             the data sets that can be read

@@ -9,7 +9,7 @@ namespace Tandem.Cli.Commands;
 /// <summary><c>tandem models</c>: models of the hub and its cache.</summary>
 internal static class ModelsCommand
 {
-    public static Command Create() => new("models", "Fetch models, and see what is here.") { Pull(), List(), Show(), Remove() };
+    public static Command Create() => new("models", "Fetch models, and see what is here.") { Pull(), List(), Show(), ModelsNewCommand.Create(), Remove() };
 
     private static Command Pull()
     {

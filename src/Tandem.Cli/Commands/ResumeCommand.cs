@@ -31,10 +31,12 @@ internal static class ResumeCommand
                 if (!File.Exists(recipe))
                 {
                     throw new UserFaultException(
-                        $"{run} is no run directory: {recipe} is missing.", "Name a directory made by 'tandem run'.", FaultKind.Usage);
+                        $"{run} is no run directory: {recipe} is missing.", "Name a directory made by 'tandem run' or 'tandem train'.", FaultKind.Usage);
                 }
 
                 var settings = new RunSettings(run, parsed.GetValue(threads), parsed.GetValue(json), cancellation);
+                if (TuneCommand.Execute(recipe, [], _ => settings, dryRun: false) is { } tuned)
+                    return tuned;
                 return Recipes.KindOf(recipe) == RecipeKind.WeakToStrong
                     ? WeakToStrongRun.Execute(Recipes.Read<WeakToStrongConfiguration>(recipe, []), settings)
                     : RunCommand.Execute(Recipes.Read<RunConfiguration>(recipe, []), settings);

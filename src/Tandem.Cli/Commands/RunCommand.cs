@@ -57,6 +57,8 @@ internal static class RunCommand
                         return new RunSettings(directory, parsed.GetValue(threads), parsed.GetValue(json), cancellation);
                     }
 
+                    if (TuneCommand.Execute(name, overrides, Settings, parsed.GetValue(dryRun)) is { } tuned)
+                        return tuned;
                     if (Recipes.KindOf(name) == RecipeKind.WeakToStrong)
                     {
                         Recipe<WeakToStrongConfiguration> experiment = Recipes.Read<WeakToStrongConfiguration>(name, overrides);

@@ -9,10 +9,16 @@ using Tandem.Worlds;
 
 namespace Tandem.Cli.Commands;
 
-/// <summary><c>tandem train pretrain</c>: the ladder, from scratch.</summary>
+/// <summary><c>tandem train</c>; <c>tandem train pretrain</c> makes the ladder, from scratch.</summary>
 internal static class TrainCommand
 {
-    public static Command Create() => new("train", "Train models outside a run.") { Pretrain() };
+    public static Command Create()
+    {
+        var command = new Command("train", "Train models: a ladder from scratch, or a checkpoint on data.") { Pretrain() };
+        foreach (Command tune in TuneCommand.All())
+            command.Add(tune);
+        return command;
+    }
 
     private static Command Pretrain()
     {

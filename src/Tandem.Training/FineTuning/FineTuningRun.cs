@@ -161,6 +161,9 @@ public sealed class FineTuningRun<TExample> : IDisposable
             normalizer += _examples[_order[i]].Weight;
         _batch.BeginBatch(count, normalizer, (double)_state.Step / _totalSteps);
         _batch.ResetCounts();
+
+        // A resumed run drops what one that did not stop would drop.
+        _model.SeedDropout(_configuration.Seed, _state.Step);
         _model.Parameters.ZeroGradients();
         float loss = normalizer > 0 ? Accumulate(first, count) : 0;
         double norm = _gradientNorm.Compute();

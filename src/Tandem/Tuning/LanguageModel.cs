@@ -30,13 +30,14 @@ public sealed class LanguageModel : IDisposable
     /// <summary>Opens a model: its weights, its tokenizer, and its chat template or the plain format.</summary>
     /// <param name="nameOrPath">A model directory, or the name of a model in the hub's cache.</param>
     /// <param name="load">Loads the weights; null for all of them as they are kept for scoring.</param>
-    /// <exception cref="UserFaultException">It is not there, or a file is malformed.</exception>
-    public static LanguageModel Open(string nameOrPath, Func<PretrainedModel, Transformer>? load = null)
+    /// <param name="style">How conversations become tokens.</param>
+    /// <exception cref="UserFaultException">It is not there, or a file is malformed, or it lacks the chat template asked for.</exception>
+    public static LanguageModel Open(string nameOrPath, Func<PretrainedModel, Transformer>? load = null, PromptStyle style = PromptStyle.Auto)
     {
         string directory = ModelLocation.Resolve(nameOrPath);
         PretrainedModel pretrained = PretrainedModel.Open(directory);
         ITokenizer tokenizer = Tokenizers.Load(directory);
-        IPromptFormat format = ChatTemplate.Find(directory) is { } template ? new ChatFormat(tokenizer, template) : new PlainFormat(tokenizer);
+        IPromptFormat format = FormatOf(directory, tokenizer, style);
         Transformer transformer = (load ?? (model => model.Load(ParameterStorage.FrozenBFloat16)))(pretrained);
         try
         {
@@ -47,6 +48,22 @@ public sealed class LanguageModel : IDisposable
             transformer.Dispose();
             throw;
         }
+    }
+
+    /// <summary>The prompt format of a model directory.</summary>
+    /// <param name="directory">The directory.</param>
+    /// <param name="tokenizer">Its tokenizer.</param>
+    /// <param name="style">Which format.</param>
+    /// <exception cref="UserFaultException">The chat template asked for is not there, or malformed.</exception>
+    public static IPromptFormat FormatOf(string directory, ITokenizer tokenizer, PromptStyle style = PromptStyle.Auto)
+    {
+        ChatTemplate? template = style switch
+        {
+            PromptStyle.Plain => null,
+            PromptStyle.Chat => ChatTemplate.Load(directory),
+            _ => ChatTemplate.Find(directory),
+        };
+        return template is null ? new PlainFormat(tokenizer) : new ChatFormat(tokenizer, template);
     }
 
     /// <summary>What messages and reports call it.</summary>
