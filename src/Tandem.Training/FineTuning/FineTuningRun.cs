@@ -30,13 +30,10 @@ public sealed class FineTuningRun<TExample> : IDisposable
     private readonly GradientNorm _gradientNorm;
     private readonly LearningRateSchedule _schedule;
     private readonly MicroBatch<TExample> _batch;
-    private readonly RandomStream _random;
-    private readonly RandomStream _epochRandom;
-    private readonly int[] _order;
+    private readonly EpochOrder _order;
     private readonly double[] _metrics;
     private readonly long _stepsPerEpoch;
     private readonly long _totalSteps;
-    private long _shuffledEpoch = -1;
     private long _timedTokens;
     private long _timedTicks;
     private FineTuningRunState _state;
@@ -79,9 +76,7 @@ public sealed class FineTuningRun<TExample> : IDisposable
         _stepsPerEpoch = configuration.StepsPerEpoch(examples.Count);
         _totalSteps = configuration.TotalSteps(examples.Count);
         _schedule = configuration.CreateSchedule(_totalSteps);
-        _random = new RandomStream(configuration.Seed);
-        _epochRandom = new RandomStream(configuration.Seed);
-        _order = new int[examples.Count];
+        _order = new EpochOrder(examples.Count, configuration.Seed);
         _metrics = new double[objective.Metrics.Count];
         _state = new FineTuningRunState
         {
@@ -153,7 +148,7 @@ public sealed class FineTuningRun<TExample> : IDisposable
     public void TakeStep()
     {
         long started = _time.GetTimestamp();
-        Shuffle(_state.Step / _stepsPerEpoch);
+        _order.Begin(_state.Step / _stepsPerEpoch);
         int first = (int)(_state.Step % _stepsPerEpoch) * _configuration.BatchExamples;
         int count = Math.Min(_configuration.BatchExamples, _examples.Count - first);
         double normalizer = 0;
@@ -307,17 +302,6 @@ public sealed class FineTuningRun<TExample> : IDisposable
             return;
         throw new UserFaultException(
             $"The best checkpoint, of step {chosen.Step}, is not in {_best.Path}.", "Train again in another folder.");
-    }
-
-    private void Shuffle(long epoch)
-    {
-        if (epoch == _shuffledEpoch)
-            return;
-        for (int i = 0; i < _order.Length; i++)
-            _order[i] = i;
-        _epochRandom.BecomeFork(_random, "epoch", (ulong)epoch);
-        _epochRandom.Shuffle<int>(_order);
-        _shuffledEpoch = epoch;
     }
 
     private void SaveCheckpoint()

@@ -69,13 +69,10 @@ internal sealed class OptionFineTuningSession : IDisposable
     private readonly LearningRateSchedule _schedule;
     private readonly Tape _tape;
     private readonly OptionBatch _batch = new();
-    private readonly RandomStream _random;
-    private readonly RandomStream _epochRandom;
-    private readonly int[] _order;
+    private readonly EpochOrder _order;
     private readonly long _stepsPerEpoch;
     private readonly long _totalSteps;
     private readonly (int Choice, int Competence, int Violation) _columns;
-    private long _shuffledEpoch = -1;
     private FineTuningState _state;
 
     public OptionFineTuningSession(
@@ -104,9 +101,7 @@ internal sealed class OptionFineTuningSession : IDisposable
         _stepsPerEpoch = configuration.StepsPerEpoch(examples.Count);
         _totalSteps = configuration.TotalSteps(examples.Count);
         _schedule = new LinearDecay(_totalSteps, configuration.WarmupSteps);
-        _random = new RandomStream(configuration.Seed);
-        _epochRandom = new RandomStream(configuration.Seed);
-        _order = new int[examples.Count];
+        _order = new EpochOrder(examples.Count, configuration.Seed);
         _state = new FineTuningState
         {
             Settings = $"{JsonSerializer.Serialize(configuration)}{JsonSerializer.Serialize(model.Configuration)} {examples.Count} examples",
@@ -159,7 +154,7 @@ internal sealed class OptionFineTuningSession : IDisposable
     public void Step()
     {
         long epoch = _state.Step / _stepsPerEpoch;
-        Shuffle(epoch);
+        _order.Begin(epoch);
         int first = (int)(_state.Step % _stepsPerEpoch) * _configuration.BatchItems;
         int count = Math.Min(_configuration.BatchItems, _examples.Count - first);
         int part = _configuration.MicroBatchItems > 0 ? Math.Min(_configuration.MicroBatchItems, count) : count;
@@ -277,17 +272,6 @@ internal sealed class OptionFineTuningSession : IDisposable
     {
         double progress = (double)_state.Step / _totalSteps;
         return _configuration.AuxiliaryConfidence * (float)(progress > _configuration.ConfidenceWarmupFraction ? 1 : progress);
-    }
-
-    private void Shuffle(long epoch)
-    {
-        if (epoch == _shuffledEpoch)
-            return;
-        for (int i = 0; i < _order.Length; i++)
-            _order[i] = i;
-        _epochRandom.BecomeFork(_random, "epoch", (ulong)epoch);
-        _epochRandom.Shuffle<int>(_order);
-        _shuffledEpoch = epoch;
     }
 
     private void SaveCheckpoint()
