@@ -29,7 +29,7 @@ internal static class TinyJudgedModel
 
     private static readonly ByteTokenizer s_tokenizer = new();
 
-    public static LanguageModel Create(ulong seed, bool score = false, LowRankConfiguration? adapters = null)
+    public static LanguageModel Create(ulong seed, bool score = false, LowRankConfiguration? adapters = null, int positions = Positions)
     {
         var configuration = new TransformerConfiguration
         {
@@ -40,7 +40,7 @@ internal static class TinyJudgedModel
             Heads = 2,
             KeyValueHeads = 1,
             TieWordEmbeddings = !score,
-            MaximumPositions = Positions,
+            MaximumPositions = positions,
             LanguageHead = !score,
             ScoreHeads = score ? 1 : 0,
         };

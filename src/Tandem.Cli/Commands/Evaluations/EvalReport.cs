@@ -14,6 +14,9 @@ internal sealed record EvalReport(string Model, EvalMethod By, string Data, stri
     /// <summary>How the score was made, in words.</summary>
     public string Method { get; init; } = "";
 
+    /// <summary>Whether the model saw the options side by side, so that their places could sway it.</summary>
+    public bool ListsOptions { get; init; }
+
     public ulong Seed { get; init; }
 
     public int Items { get; init; }

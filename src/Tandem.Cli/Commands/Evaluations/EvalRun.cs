@@ -140,6 +140,7 @@ internal static class EvalRun
         progress.End();
         return (Begin(EvalMethod.Choices, settings, data, evaluated) with
         {
+            ListsOptions = settings.Style == ChoiceStyle.Letters,
             LeftOut = data.Records.Count - records.Length,
             Truncated = scorer.Truncated,
             Choices = ChoiceScore.Of(evaluated, new RandomStream(settings.Seed).Fork("intervals")),

@@ -20,7 +20,7 @@ internal static class EvalTable
         if (report.Preferences is { } preferences)
             Rows(output, ["section", "n", "unscored", "accuracy", "95% interval"], Sections(preferences).Select(Row));
         if (report.Choices is { } choices)
-            Print(choices, output);
+            Print(choices, report.ListsOptions, output);
         if (report.Published is { } published)
             Print(published, report.Format, output);
         if (report.Comparison is { } comparison)
@@ -33,7 +33,7 @@ internal static class EvalTable
     private static string[] Row(SectionScore section) =>
         [Name(section.Name), Text(section.Items), Text(section.Unscored), .. section.Accuracy.Count == 0 ? [Nothing, Nothing] : Pair(section.Accuracy)];
 
-    private static void Print(ChoiceScore score, TextWriter output)
+    private static void Print(ChoiceScore score, bool listed, TextWriter output)
     {
         ChoiceSectionScore[] sections = score.Sections.Count == 1 ? [score.All] : [.. score.Sections, score.All];
         bool right = score.All.Accuracy is not null, valued = score.All.Conformity is not null;
@@ -56,10 +56,13 @@ internal static class EvalTable
 
             return valued ? [.. cells, .. Pair(section.Conformity)] : cells;
         }));
-        PlaceBias places = score.All.Places;
-        output.WriteLine(
-            $"places chosen: {string.Join(", ", places.Shares.Select((share, place) => $"{(char)('A' + place)} {Text(share)}"))} " +
-            $"(a blind choice: {string.Join(", ", places.Expected.Select(share => Text(share)))}; distance {Text(places.Distance)})");
+        if (listed && score.All.Places is { Shares.Count: > 0 } places)
+        {
+            output.WriteLine(
+                $"places chosen: {string.Join(", ", places.Shares.Select((share, place) => $"{(char)('A' + place)} {Text(share)}"))} " +
+                $"(a blind choice: {string.Join(", ", places.Expected.Select(share => Text(share)))}; distance {Text(places.Distance)})");
+        }
+
         if (score.All.Accuracy is { } accuracy && accuracy.Count < score.All.Items - score.All.Unscored)
             output.WriteLine($"contexts repeat: intervals are bootstrapped over {Text(accuracy.Count)} contexts");
     }
@@ -82,7 +85,7 @@ internal static class EvalTable
         Rows(output, ["section", "pairs", "unpaired", "better", "worse", "difference", "95% interval", "McNemar p"], comparisons.Select(comparison => (string[])
         [
             Name(comparison.Section), Text(comparison.Pairs), Text(comparison.Unpaired), Text(comparison.Better), Text(comparison.Worse), .. Pair(comparison.Difference),
-            comparison.Test.PValue.ToString("0.0000", CultureInfo.InvariantCulture),
+            comparison.Test.PValue < 0.0001 ? "<0.0001" : comparison.Test.PValue.ToString("0.0000", CultureInfo.InvariantCulture),
         ]));
     }
 
