@@ -62,6 +62,19 @@ public sealed class TuningTests : IDisposable
     }
 
     [Fact]
+    public void TrainDpo_DataChangedSinceItBegan_IsRefused()
+    {
+        File.WriteAllText(this["other.jsonl"], Lines(8, i => new JsonObject { ["prompt"] = $"Name {i}.", ["chosen"] = $"{i}", ["rejected"] = $"-{i}" }));
+        string[] more = ["--set", "data.set=\"\"", "--set", $"evaluation.path={this["other.jsonl"]}"];
+        Result("dpo", "pairs.jsonl", "run", more);
+        Assert.Contains("\"duplicates\"", File.ReadAllText(Path.Combine(this["run"], "evaluation-card.json")), StringComparison.Ordinal);
+        File.AppendAllText(this["other.jsonl"], "{\"prompt\": \"p\", \"chosen\": \"c\", \"rejected\": \"r\"}\n");
+        ProcessResult again = TandemProcess.Run(Arguments("dpo", "pairs.jsonl", "run", more));
+        Assert.Equal(BadUsage, again.ExitCode);
+        Assert.Contains("evaluation-card.json", again.OnlyErrorLine, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void TrainReward_AllWeights_LeavesARewardModel()
     {
         JsonObject result = Result("reward", "pairs.jsonl", "run", "--set", "data.set=\"\"", "--set", "lora.rank=0", "--set", "training.epochs=6");
@@ -80,6 +93,39 @@ public sealed class TuningTests : IDisposable
         Assert.Equal(7, result["measurements"]!.AsArray().Count);
         Assert.NotNull(result["gap"]!["gap"]);
         Assert.NotEqual(result["gap"]!["suppressed"] is null, result["gap"]!["recovered"] is null);
+    }
+
+    [Fact]
+    public void TrainWeakToStrong_LabelsFromAFile_NeedsNoTeacher()
+    {
+        string shown = Succeeds("data", "show", this["questions.jsonl"], "--limit", "80", "--json");
+        IEnumerable<string> ids = shown.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => (string)JsonNode.Parse(line)!["id"]!);
+        File.WriteAllText(this["labels.jsonl"], string.Concat(ids.Select(id => $$"""{"id": "{{id}}", "probabilities": [0.7, 0.2, 0.1]}""" + "\n")));
+        JsonObject result = Result(
+            "weak-to-strong", "questions.jsonl", "run", "--set", "data.set=\"\"", "--set", "teacher=\"\"", "--set", $"labels_file={this["labels.jsonl"]}", "--set", "loss=cross-entropy");
+        Assert.Equal(["student", "ceiling"], result["trainings"]!.AsArray().Select(t => (string)t!["name"]!));
+        JsonNode floor = result["measurements"]![0]!, labels = result["measurements"]!.AsArray().Single(m => ((string)m!["name"]!).StartsWith("labels", StringComparison.Ordinal))!;
+
+        // The first option is right in every question, and the most probable in every label.
+        Assert.Equal((1.0, 1.0), ((double)floor["after"]!["value"]!, (double)labels["after"]!["value"]!));
+        Assert.Null(result["gap"]!["recovered"]);
+    }
+
+    [Fact]
+    public void TrainSft_Completions_KeepsTheWeightsOfTheBestEvaluation()
+    {
+        File.WriteAllText(this["completions.jsonl"], Lines(60, i => new JsonObject { ["prompt"] = $"Count {i}:", ["completion"] = $"{i}, {i + 1}, {i + 2}." }));
+        JsonObject result = Result(
+            "sft", "completions.jsonl", "run", "--set", "data.set=\"\"", "--set", "training.epochs=4", "--set", "training.evaluate_every=4", "--set", "training.best=true");
+        JsonNode loss = result["measurements"]![0]!;
+        Assert.Equal("nats", (string)loss["unit"]!);
+        Assert.True((double)loss["change"]!["upper"]! < 0, result.ToJsonString());
+        (long Step, double Value)[] evaluations = [.. EventLog.Read(Path.Combine(this["run"], EventLog.FileName)).Where(e => e.Name == "evaluated")
+            .Select(e => (e.Data.GetProperty("step").GetInt64(), e.Data.GetProperty("value").GetDouble()))];
+        (long step, double value) = evaluations.MinBy(e => e.Value);
+        Assert.True(evaluations.Length > 2);
+        Assert.Equal(step, (long)result["trainings"]![0]!["bestStep"]!);
+        Assert.Equal(value, (double)loss["after"]!["value"]!, 6);
     }
 
     [Fact]
