@@ -71,7 +71,10 @@ internal static class SupervisedTuning
         TrainingSummary training = session.Train("train", model, _ => Task(recipe, model, data) with
         {
             Evaluation = new FineTuningEvaluation(
-                "loss per token", LabelTrust.Trusted, transformer => Losses(transformer).Sum() / held.Examples.Sum(e => e.Weight)) { HigherIsBetter = false },
+                "loss per token", LabelTrust.Trusted, transformer => Losses(transformer).Sum() / held.Examples.Sum(e => e.Weight))
+            {
+                HigherIsBetter = false,
+            },
         });
         double[] after = session.Measure("after", () => session.Trained("train", model), Losses);
         return (training, [held.Measure(before, after, new RandomStream(recipe.Seed).Fork("bootstrap"))]);

@@ -8,6 +8,10 @@ namespace Tandem.Tuning;
 internal sealed record TuningData(IReadOnlyList<DataRecord> Train, IReadOnlyList<DataRecord> HeldOut, DataCard Card)
 {
     private const string CardName = "data-card.json";
+    private const string HeldOutCardName = "evaluation-card.json";
+
+    /// <summary>The card of evaluation data from files of its own; null where a share of the training data is held out.</summary>
+    public DataCard? HeldOutCard { get; private init; }
 
     /// <summary>Loads the records. The card tells how much of what is held out stands in what is learned from.</summary>
     public static TuningData Load(TuningConfiguration recipe, CancellationToken cancellation)
@@ -18,9 +22,11 @@ internal sealed record TuningData(IReadOnlyList<DataRecord> Train, IReadOnlyList
             throw new UserFaultException("The recipe names no data: data.path is empty.", "Name a file: --set data.path=FILE.", FaultKind.Usage);
         LoadedDataset loaded = DatasetLoader.Load(Request(data.Set, data.Path, data.Split, data.Limit, recipe.Seed), cancellation);
         IReadOnlyList<DataRecord> train = loaded.Records, heldOut;
+        LoadedDataset? other = null;
         if (held.Path.Length > 0)
         {
-            heldOut = DatasetLoader.Load(Request(held.Set, held.Path, held.Split, held.Limit, recipe.Seed), cancellation).Records;
+            other = DatasetLoader.Load(Request(held.Set, held.Path, held.Split, held.Limit, recipe.Seed), cancellation);
+            heldOut = other.Records;
         }
         else
         {
@@ -39,22 +45,32 @@ internal sealed record TuningData(IReadOnlyList<DataRecord> Train, IReadOnlyList
         }
 
         ContaminationReport overlap = ContaminationCheck.Run(train, heldOut, cancellation);
-        return new TuningData(train, heldOut, DataCardBuilder.Build(loaded, data.Path, contamination: overlap));
+        return new TuningData(train, heldOut, DataCardBuilder.Build(loaded, data.Path, contamination: overlap))
+        {
+            HeldOutCard = other is null ? null : DataCardBuilder.Build(other, held.Path, contamination: overlap),
+        };
     }
 
-    /// <summary>Writes the card into the run directory.</summary>
+    /// <summary>Writes the cards into the run directory.</summary>
     /// <exception cref="UserFaultException">The run was begun with other data.</exception>
-    public void WriteCard(RunDirectory run)
+    public void WriteCards(RunDirectory run)
     {
-        string path = Path.Combine(run.Path, CardName), json = DataCardText.Json(Card) + "\n";
-        if (File.Exists(path) && File.ReadAllText(path) != json)
-        {
-            throw new UserFaultException(
-                $"{path}: the data is not what it was when this run began.", "Restore the files, or choose another --out.", FaultKind.Usage);
-        }
+        Write(Card, CardName);
+        if (HeldOutCard is not null)
+            Write(HeldOutCard, HeldOutCardName);
 
-        Runs.AtomicFile.WriteText(path, json);
-        Runs.AtomicFile.WriteText(Path.ChangeExtension(path, ".md"), DataCardText.Markdown(Card));
+        void Write(DataCard card, string name)
+        {
+            string path = Path.Combine(run.Path, name), json = DataCardText.Json(card) + "\n";
+            if (File.Exists(path) && File.ReadAllText(path) != json)
+            {
+                throw new UserFaultException(
+                    $"{path}: the data is not what it was when this run began.", "Restore the files, or choose another --out.", FaultKind.Usage);
+            }
+
+            Runs.AtomicFile.WriteText(path, json);
+            Runs.AtomicFile.WriteText(Path.ChangeExtension(path, ".md"), DataCardText.Markdown(card));
+        }
     }
 
     /// <summary>The records as one type.</summary>

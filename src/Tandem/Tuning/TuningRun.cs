@@ -35,7 +35,7 @@ public static class TuningRun
     }
 
     /// <summary>
-    /// Trains and measures. The run directory receives <c>data-card.json</c> and <c>.md</c>, <c>adapter/</c> or <c>model/</c>, and
+    /// Trains and measures. The run directory receives <c>data-card.json</c> and <c>.md</c>, likewise <c>evaluation-card</c>, <c>adapter/</c> or <c>model/</c>, and
     /// <c>result.json</c>; opened again after an interruption it goes on, and ends in the same bits.
     /// </summary>
     /// <param name="prepared">The recipe with its model and data.</param>
@@ -49,7 +49,7 @@ public static class TuningRun
         ArgumentNullException.ThrowIfNull(prepared);
         ArgumentNullException.ThrowIfNull(run);
         (TuningConfiguration recipe, TunedModel model, TuningData data) = (prepared.Recipe, prepared.Model, prepared.Data);
-        data.WriteCard(run);
+        data.WriteCards(run);
         var session = new TuningSession(recipe, run, pool, observe);
         (string kind, string final, TrainingSummary[] trainings, TuningMeasurement[] measurements, GapRecovery? gap) = Train(recipe, session, model, data);
         model.Publish(run, run.ArtefactPath(final, model.Artefact));
