@@ -71,7 +71,7 @@ public sealed class TuningTests : IDisposable
         File.AppendAllText(this["other.jsonl"], "{\"prompt\": \"p\", \"chosen\": \"c\", \"rejected\": \"r\"}\n");
         ProcessResult again = TandemProcess.Run(Arguments("dpo", "pairs.jsonl", "run", more));
         Assert.Equal(BadUsage, again.ExitCode);
-        Assert.Contains("evaluation-card.json", again.OnlyErrorLine, StringComparison.Ordinal);
+        Assert.Contains("evaluation data is not what it was", again.OnlyErrorLine, StringComparison.Ordinal);
     }
 
     [Fact]

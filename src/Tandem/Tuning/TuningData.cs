@@ -65,7 +65,7 @@ internal sealed record TuningData(IReadOnlyList<DataRecord> Train, IReadOnlyList
             if (File.Exists(path) && File.ReadAllText(path) != json)
             {
                 throw new UserFaultException(
-                    $"{path}: the data is not what it was when this run began.", "Restore the files, or choose another --out.", FaultKind.Usage);
+                    $"{path}: the training or evaluation data is not what it was when this run began.", "Restore the files, or choose another --out.", FaultKind.Usage);
             }
 
             Runs.AtomicFile.WriteText(path, json);
