@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Tandem.Tensors;
 
 namespace Tandem.Language;
@@ -24,6 +25,21 @@ public sealed record PretrainedModel(string Directory, TransformerConfiguration 
     /// <summary>The tokens at which a text ends.</summary>
     public IReadOnlyList<int> EndTokens => Generation.EndTokens.Count > 0 ? Generation.EndTokens
         : Configuration.EndTokens();
+
+    /// <summary>
+    /// How weights that are not trained are kept in the least memory without being rounded: as bfloat16 where config.json says
+    /// that the files hold it, else in single precision.
+    /// </summary>
+    public ParameterStorage FrozenStorage
+    {
+        get
+        {
+            using var document = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(Directory, TransformerConfiguration.FileName)));
+            return IsBFloat16(document.RootElement, "dtype") || IsBFloat16(document.RootElement, "torch_dtype")
+                ? ParameterStorage.FrozenBFloat16
+                : ParameterStorage.FrozenSingle;
+        }
+    }
 
     /// <summary>Loads the weights.</summary>
     /// <param name="storage">How the parameters are kept.</param>
@@ -66,4 +82,7 @@ public sealed record PretrainedModel(string Directory, TransformerConfiguration 
         ArgumentNullException.ThrowIfNull(model);
         model.Save(directory, new ModelSaveOptions { Storage = storage, Generation = Generation, TokenizerDirectory = Directory });
     }
+
+    private static bool IsBFloat16(JsonElement configuration, string name) =>
+        configuration.TryGetProperty(name, out JsonElement type) && type.ValueKind == JsonValueKind.String && type.GetString() == "bfloat16";
 }

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Tandem.Datasets.Hub;
 using Tandem.Endpoints;
 using Tandem.Tensors;
 
@@ -9,7 +10,7 @@ internal static class ServeCommand
 {
     public static Command Create()
     {
-        var model = new Argument<string>("model") { Description = "A directory with config.json, model.safetensors and tokenizer.json." };
+        var model = new Argument<string>("model") { Description = "A model directory, or the name of a model fetched from the hub." };
         var port = new Option<int>("--port") { Description = "The port; 0 takes a free one.", DefaultValueFactory = _ => 8080 };
         var host = new Option<string>("--host") { Description = "The address to listen on. 0.0.0.0 lets other machines in: set a key.", DefaultValueFactory = _ => "127.0.0.1" };
         var key = new Option<string?>("--api-key-env") { Description = "The environment variable that holds the key which requests must bear." };
@@ -26,6 +27,7 @@ internal static class ServeCommand
 
             Examples:
               tandem serve my-ladder/r3 --port 8080
+              tandem serve Qwen/Qwen2.5-0.5B-Instruct
               curl http://127.0.0.1:8080/v1/models
               TANDEM_KEY=... tandem serve my-model --host 0.0.0.0 --api-key-env TANDEM_KEY
             """)
@@ -54,11 +56,11 @@ internal static class ServeCommand
     }
 
     private static async Task<int> Serve(
-        string directory, string? name, LocalModelLimits limits, ModelServerOptions options, CancellationToken cancellation)
+        string nameOrPath, string? name, LocalModelLimits limits, ModelServerOptions options, CancellationToken cancellation)
     {
         if (!ModelServer.IsLoopback(options.Host) && options.ApiKey is null)
             await Console.Error.WriteLineAsync($"tandem: warning: anybody who reaches {options.Host}:{options.Port} can use this model. Set a key with --api-key-env.");
-        using LocalModel model = LocalModel.Load(directory, name, limits);
+        using LocalModel model = LocalModel.Load(ModelLocation.Resolve(nameOrPath), name ?? (Directory.Exists(nameOrPath) ? null : nameOrPath), limits);
         await using ModelServer server = await ModelServer.StartAsync(model, options, cancellation: cancellation);
         Console.WriteLine($"Serving {model.Name} at {server.Address} ({limits.Concurrency} at once, {model.Context} tokens each). Ctrl-C ends it.");
         var ended = new TaskCompletionSource();

@@ -103,7 +103,8 @@ public sealed class LocalModel : IDisposable
         if (!Directory.Exists(directory))
             throw new UserFaultException($"There is no model directory {directory}.", "Give a directory with config.json, model.safetensors and tokenizer.json.", FaultKind.Usage);
         (ITokenizer tokenizer, ChatTokens? chat) = ModelText.Load(directory);
-        Transformer transformer = Transformer.Load(directory, ParameterStorage.FrozenSingle);
+        PretrainedModel pretrained = PretrainedModel.Open(directory);
+        Transformer transformer = pretrained.Load(pretrained.FrozenStorage);
         try
         {
             name ??= Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(directory)));

@@ -29,7 +29,7 @@ public sealed class LanguageModel : IDisposable
 
     /// <summary>Opens a model: its weights, its tokenizer, and its chat template or the plain format.</summary>
     /// <param name="nameOrPath">A model directory, or the name of a model in the hub's cache.</param>
-    /// <param name="load">Loads the weights; null for all of them as they are kept for scoring.</param>
+    /// <param name="load">Loads the weights; null for all of them, frozen and not rounded.</param>
     /// <param name="style">How conversations become tokens.</param>
     /// <exception cref="UserFaultException">It is not there, or a file is malformed, or it lacks the chat template asked for.</exception>
     public static LanguageModel Open(string nameOrPath, Func<PretrainedModel, Transformer>? load = null, PromptStyle style = PromptStyle.Auto)
@@ -38,7 +38,7 @@ public sealed class LanguageModel : IDisposable
         PretrainedModel pretrained = PretrainedModel.Open(directory);
         ITokenizer tokenizer = Tokenizers.Load(directory);
         IPromptFormat format = FormatOf(directory, tokenizer, style);
-        Transformer transformer = (load ?? (model => model.Load(ParameterStorage.FrozenBFloat16)))(pretrained);
+        Transformer transformer = (load ?? (model => model.Load(model.FrozenStorage)))(pretrained);
         try
         {
             return new LanguageModel(nameOrPath, transformer, tokenizer, format);

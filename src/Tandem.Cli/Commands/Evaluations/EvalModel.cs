@@ -1,4 +1,3 @@
-using System.Text.Json;
 using Microsoft.Extensions.AI;
 using Tandem.Endpoints;
 using Tandem.Language;
@@ -16,7 +15,7 @@ internal static class EvalModel
     public static LanguageModel Open(EvalSettings settings)
     {
         if (settings.Adapter is null)
-            return LanguageModel.Open(settings.Model!, model => model.Load(StorageOf(model)));
+            return LanguageModel.Open(settings.Model!);
         AdapterConfiguration adapter = AdapterConfiguration.Load(settings.Adapter);
         string? directory = settings.Model ?? adapter.BaseModel;
         if (directory is null)
@@ -27,12 +26,9 @@ internal static class EvalModel
             PretrainedModel place = adapter.IsClassifier && model.Configuration.LanguageHead
                 ? model with { Configuration = model.Configuration with { LanguageHead = false, ScoreHeads = 1 } }
                 : model;
-            return place.LoadAdapted(settings.Adapter, StorageOf(model));
+            return place.LoadAdapted(settings.Adapter, model.FrozenStorage);
         });
     }
-
-    /// <summary>Opens the model that another is measured against.</summary>
-    public static LanguageModel OpenReference(string nameOrPath) => LanguageModel.Open(nameOrPath, model => model.Load(StorageOf(model)));
 
     /// <summary>The most tokens of a prompt with a reply.</summary>
     public static int MaximumTokens(EvalSettings settings, LanguageModel model)
@@ -52,15 +48,4 @@ internal static class EvalModel
     /// <summary>Whether a request with its reply fits.</summary>
     public static bool Fits(LanguageModel model, IReadOnlyList<ChatMessage> messages, int tokens) =>
         model.Format.Render([.. messages.Select(message => new ChatTurn(message.Role.Value, message.Text))], "").Prompt.Length <= tokens;
-
-    // Weights are not rounded for an evaluation: only those that are stored as bfloat16 are kept so.
-    private static ParameterStorage StorageOf(PretrainedModel model)
-    {
-        using var document = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(model.Directory, "config.json")));
-        bool half = IsHalf(document.RootElement, "dtype") || IsHalf(document.RootElement, "torch_dtype");
-        return half ? ParameterStorage.FrozenBFloat16 : ParameterStorage.FrozenSingle;
-    }
-
-    private static bool IsHalf(JsonElement configuration, string name) =>
-        configuration.TryGetProperty(name, out JsonElement type) && type.ValueKind == JsonValueKind.String && type.GetString() == "bfloat16";
 }

@@ -79,7 +79,7 @@ internal static class EvalRun
         EvalMethod by, EvalSettings settings, LanguageModel model, LoadedDataset data, CancellationToken cancellation)
     {
         IReadOnlyList<ReplyItem> items = Items(data);
-        using LanguageModel? other = by == EvalMethod.LogRatio && settings.Reference is { } name ? EvalModel.OpenReference(name) : null;
+        using LanguageModel? other = by == EvalMethod.LogRatio && settings.Reference is { } name ? LanguageModel.Open(name) : null;
         using var pool = new WorkerPool(settings.Threads);
         int tokens = EvalModel.MaximumTokens(settings, model);
         IReplyScorer scorer = by == EvalMethod.Reward
