@@ -96,6 +96,23 @@ public sealed class TuningTests : IDisposable
     }
 
     [Fact]
+    public void TrainWeakToStrong_WithAModelBetween_PassesTheLabelsOn()
+    {
+        string[] more = ["--set", "data.set=\"\"", "--set", $"teacher={this["base"]}", "--set", "teacher_items=20", "--set", $"intermediates=[{this["base"]}]"];
+        JsonObject result = Result("weak-to-strong", "questions.jsonl", "run", more);
+        Assert.Equal(["teacher", "intermediate-1", "student", "ceiling"], result["trainings"]!.AsArray().Select(t => (string)t!["name"]!));
+        JsonArray measurements = result["measurements"]!.AsArray();
+        Assert.Equal(8, measurements.Count);
+
+        // The student's labels are those of the model between, not the teacher's; the floor is the teacher's all the same.
+        JsonObject direct = Result("weak-to-strong", "questions.jsonl", "direct", more[..^2]);
+        static string Labels(JsonNode run) => run["measurements"]!.AsArray().Single(m => ((string)m!["name"]!).StartsWith("labels", StringComparison.Ordinal))!["after"]!.ToJsonString();
+        static string Floor(JsonNode run) => run["measurements"]!.AsArray().Single(m => ((string)m!["name"]!).StartsWith("floor", StringComparison.Ordinal))!["after"]!.ToJsonString();
+        Assert.Equal(Floor(direct), Floor(result));
+        Assert.NotEqual(Labels(direct), Labels(result));
+    }
+
+    [Fact]
     public void TrainWeakToStrong_LabelsFromAFile_NeedsNoTeacher()
     {
         string shown = Succeeds("data", "show", this["questions.jsonl"], "--limit", "80", "--json");

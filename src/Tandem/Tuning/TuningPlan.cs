@@ -38,6 +38,8 @@ public sealed record TuningPlan(
                 var plans = new List<TuningPlan>();
                 if (weak.Teacher.Length > 0)
                     plans.Add(Choice("teacher", new TunedModel(weak.Teacher, weak), plan.TeacherRecords));
+                for (int link = 1; link <= weak.Intermediates.Count; link++)
+                    plans.Add(Choice($"intermediate-{link}", new TunedModel(weak.Intermediates[link - 1], weak), plan.StudentRecords));
                 plans.Add(Choice("student", model, plan.StudentRecords));
                 plans.Add(plans[^1] with { Name = "ceiling" });
                 return plans;

@@ -34,7 +34,10 @@ internal sealed class WeakToStrongTuning
     {
         QuestionSet held = Set(_held, _student), learned = Set(StudentRecords, _student);
         var trainings = new List<TrainingSummary>();
+        var links = new List<TuningMeasurement>();
         (double[]?[] labels, int[]? floor) = _recipe.LabelsFile.Length > 0 ? FromFile() : FromTeacher(session, trainings);
+        for (int link = 1; link <= _recipe.Intermediates.Count; link++)
+            labels = Bootstrapped(link, labels, session, trainings, links);
         int[] labelled = QuestionSet.Chosen(labels);
         trainings.Add(session.Train("student", _student, _ => Task(learned, i => Label(labels[i]), _recipe, held, session)));
         int[] student = session.Measure("student-choices", () => session.Trained("student", _student), model => held.Chosen(model, session.Pool));
@@ -48,6 +51,7 @@ internal sealed class WeakToStrongTuning
             Rate("ceiling accuracy, held out: the student's model on truth", held, ceiling),
             Rate("labels right, of the student's questions", learned, labelled),
         };
+        measurements.InsertRange(0, links);
         if (floor is null)
             return ([.. trainings], [.. measurements], null);
         measurements.Insert(0, Rate("floor: teacher accuracy, held out", held, floor));
@@ -133,6 +137,20 @@ internal sealed class WeakToStrongTuning
             "labels", () => session.Trained("teacher", teacher),
             model => new[] { labelled.Distributions(model, session.Pool), held.Distributions(model, session.Pool) });
         return (distributions[0], QuestionSet.Chosen(distributions[1]));
+    }
+
+    // A model of the chain learns from the labels of the one before, and labels the same questions for the next.
+    private double[]?[] Bootstrapped(
+        int link, double[]?[] labels, TuningSession session, List<TrainingSummary> trainings, List<TuningMeasurement> links)
+    {
+        string name = $"intermediate-{link}";
+        var model = new TunedModel(_recipe.Intermediates[link - 1], _recipe, pool: session.Pool);
+        QuestionSet learned = Set(StudentRecords, model), held = Set(_held, model);
+        trainings.Add(session.Train(name, model, _ => Task(learned, i => Label(labels[i]), _recipe, held, session)));
+        double[]?[][] said = session.Measure(
+            $"{name}-labels", () => session.Trained(name, model), trained => new[] { learned.Distributions(trained, session.Pool), held.Distributions(trained, session.Pool) });
+        links.Add(Rate($"{name} accuracy, held out", held, QuestionSet.Chosen(said[1])));
+        return said[0];
     }
 
     private (double[]?[] Labels, int[]? Floor) FromFile()

@@ -138,6 +138,12 @@ public sealed record WeakToStrongTuningConfiguration : TuningConfiguration
     /// <summary>The model that becomes the teacher; empty where <see cref="LabelsFile"/> has the labels.</summary>
     public string Teacher { get; init; } = "";
 
+    /// <summary>
+    /// Models between teacher and student, from weak to strong: each learns the labels of the one before and labels the same
+    /// questions anew (bootstrapping: arXiv 2312.09390, section 4.3.1). None for one step.
+    /// </summary>
+    public IReadOnlyList<string> Intermediates { get; init; } = [];
+
     /// <summary>Questions with truth that the teacher is fine-tuned on; the others are the student's.</summary>
     [Range(1, int.MaxValue)]
     public int TeacherItems { get; init; } = 500;
