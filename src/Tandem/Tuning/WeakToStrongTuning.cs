@@ -90,6 +90,8 @@ internal sealed class WeakToStrongTuning
         ConfidenceCoefficient = (float)recipe.ConfidenceCoefficient,
         ConfidenceWarmupFraction = recipe.ConfidenceWarmup,
         WindowRadius = (float)recipe.WindowRadius,
+        ProductWeak = (float)recipe.ProductWeak,
+        ProductStrong = (float)recipe.ProductStrong,
         Hardening = Hardening.Maximum,
     };
 

@@ -173,6 +173,14 @@ public sealed record WeakToStrongTuningConfiguration : TuningConfiguration
     [Range(1e-6, 1.0)]
     public double WindowRadius { get; init; } = 0.15;
 
+    /// <summary>The exponent of the label's distribution in the loss <c>product</c>.</summary>
+    [Range(0, 100.0)]
+    public double ProductWeak { get; init; } = 1;
+
+    /// <summary>The exponent of the student's own distribution in it.</summary>
+    [Range(0, 100.0)]
+    public double ProductStrong { get; init; } = 1;
+
     /// <inheritdoc/>
     public override IEnumerable<RecipeProblem> Check()
     {
