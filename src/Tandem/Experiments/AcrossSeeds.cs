@@ -43,25 +43,6 @@ internal static class AcrossSeeds
             .MaxBy(place => Enumerable.Range(0, curves.Count).Where(other => other != seed).Sum(other => curves[other][place]))),
     ];
 
-    /// <summary>
-    /// The verdict on an effect that is expected to be positive: reproduced where every interval lies above 0, partly where
-    /// some do, not reproduced where none does and each lies below 0 or within what is negligible, undecided otherwise.
-    /// </summary>
-    /// <param name="effects">The effect for each size or condition; null where it has no interval.</param>
-    /// <param name="negligible">How large an effect still counts as none.</param>
-    public static ClaimVerdict ExpectedPositive(IReadOnlyList<Estimate?> effects, double negligible)
-    {
-        if (effects.Count == 0 || effects.All(effect => effect is null))
-            return ClaimVerdict.Undecided;
-        if (effects.All(effect => effect is { Lower: > 0 }))
-            return ClaimVerdict.Reproduced;
-        if (effects.Any(effect => effect is { Lower: > 0 }))
-            return ClaimVerdict.Partly;
-        return effects.All(effect => effect is not null && (effect.Upper < 0 || (effect.Lower >= -negligible && effect.Upper <= negligible)))
-            ? ClaimVerdict.NotReproduced
-            : ClaimVerdict.Undecided;
-    }
-
     /// <summary>Pearson's correlation; null for fewer than three pairs or where one side does not vary.</summary>
     public static double? Correlation(IReadOnlyList<double> first, IReadOnlyList<double> second)
     {

@@ -30,7 +30,7 @@ internal sealed record SeedComparison(string First, string Second, Estimate Diff
     public static IReadOnlyList<string> Columns { get; } = ["Comparison", "Difference", "Seeds", "Pairs", "p (Holm)"];
 
     /// <summary>Whether the first is ahead: the interval over seeds decides, and a p-value above the level weakens it.</summary>
-    public ClaimVerdict Verdict => VerdictRule.Gain(Difference, Seeds) switch
+    public ClaimVerdict Verdict => ClaimRule.OverSeeds(Difference, Seeds) switch
     {
         ClaimVerdict.Reproduced when PValue > Level => ClaimVerdict.Partly,
         var verdict => verdict,
@@ -84,42 +84,6 @@ internal sealed record SeedComparison(string First, string Second, Estimate Diff
         return new SeedComparison(
             first.Name, second.Name, difference, means.Count, one.Length, PairedPermutationTest.Of(one, two, random).PValue);
     }
-}
-
-/// <summary>Verdicts on an expected gain, by a rule on numbers.</summary>
-internal static class VerdictRule
-{
-    /// <summary>A gain below this, in rates, is taken for none.</summary>
-    public const double Relevant = 0.02;
-
-    /// <summary>
-    /// Reproduced when the interval over seeds lies above 0, not reproduced when it lies below <see cref="Relevant"/>, undecided
-    /// otherwise and for fewer than two seeds.
-    /// </summary>
-    public static ClaimVerdict Gain(Estimate? difference, int seeds) => difference switch
-    {
-        null => ClaimVerdict.Undecided,
-        _ when seeds < 2 => ClaimVerdict.Undecided,
-        { Lower: > 0 } => ClaimVerdict.Reproduced,
-        { Upper: < Relevant } => ClaimVerdict.NotReproduced,
-        _ => ClaimVerdict.Undecided,
-    };
-
-    /// <summary>For what has no smallest size that matters: the interval over seeds lies above 0, below it, or contains it.</summary>
-    public static ClaimVerdict Above0(Estimate? overSeeds) => overSeeds switch
-    {
-        { Lower: > 0 } => ClaimVerdict.Reproduced,
-        { Upper: < 0 } => ClaimVerdict.NotReproduced,
-        _ => ClaimVerdict.Undecided,
-    };
-
-    /// <summary>The verdict on an expectation that every one of several has to meet; partly when some do.</summary>
-    public static ClaimVerdict All(IReadOnlyList<ClaimVerdict> verdicts) =>
-        verdicts.Count == 0 ? ClaimVerdict.Undecided
-        : verdicts.All(v => v == ClaimVerdict.Reproduced) ? ClaimVerdict.Reproduced
-        : verdicts.Any(v => v is ClaimVerdict.Reproduced or ClaimVerdict.Partly) ? ClaimVerdict.Partly
-        : verdicts.Any(v => v == ClaimVerdict.NotReproduced) ? ClaimVerdict.NotReproduced
-        : ClaimVerdict.Undecided;
 }
 
 /// <summary>Measurements repeated over seeds.</summary>

@@ -10,19 +10,6 @@ public sealed class AcrossSeedsTests
     private static readonly Estimate Above = new(0.1, 0.05, 0.15, 3);
     private static readonly Estimate Below = new(-0.1, -0.15, -0.05, 3);
     private static readonly Estimate Wide = new(0.1, -0.3, 0.5, 3);
-    private static readonly Estimate Nothing = new(0, -0.01, 0.01, 3);
-
-    [Fact]
-    public void ExpectedPositive_Intervals_DecideTheVerdict()
-    {
-        Assert.Equal(ClaimVerdict.Reproduced, AcrossSeeds.ExpectedPositive([Above, Above], 0.02));
-        Assert.Equal(ClaimVerdict.Partly, AcrossSeeds.ExpectedPositive([Above, Below], 0.02));
-        Assert.Equal(ClaimVerdict.NotReproduced, AcrossSeeds.ExpectedPositive([Below, Nothing], 0.02));
-        Assert.Equal(ClaimVerdict.Undecided, AcrossSeeds.ExpectedPositive([Below, Wide], 0.02));
-        Assert.Equal(ClaimVerdict.Undecided, AcrossSeeds.ExpectedPositive([Nothing], 0.005));
-        Assert.Equal(ClaimVerdict.Undecided, AcrossSeeds.ExpectedPositive([null, null], 0.02));
-        Assert.Equal(ClaimVerdict.Undecided, AcrossSeeds.ExpectedPositive([], 0.02));
-    }
 
     [Fact]
     public void FallsFromPeak_ThePeakOfTheOthers_IsUsed()

@@ -36,15 +36,4 @@ public sealed class SeedComparisonTests
 
         static SeedOutcomes Constant(string name, double value) => new(name, [[.. Enumerable.Repeat((double?)value, 8)], [.. Enumerable.Repeat((double?)value, 8)]]);
     }
-
-    [Fact]
-    public void Gain_OneSeed_IsUndecidedHoweverLarge() =>
-        Assert.Equal(ClaimVerdict.Undecided, VerdictRule.Gain(new Estimate(0.5, 0.4, 0.6, 1000), seeds: 1));
-
-    [Theory]
-    [InlineData(0.01, 0.1, ClaimVerdict.Reproduced)]
-    [InlineData(-0.1, 0.1, ClaimVerdict.Undecided)]
-    [InlineData(-0.03, 0.01, ClaimVerdict.NotReproduced)]
-    public void Gain_Intervals_DecideByTheirLimits(double lower, double upper, ClaimVerdict expected) =>
-        Assert.Equal(expected, VerdictRule.Gain(new Estimate((lower + upper) / 2, lower, upper, 3), seeds: 3));
 }

@@ -9,19 +9,6 @@ namespace Tandem.Tests.Paradigms;
 
 public sealed class WeakToStrongClaimsTests
 {
-    private static readonly Estimate Above = new(0.2, 0.1, 0.3, 3), Below = new(-0.2, -0.3, -0.1, 3), Around = new(0.1, -0.1, 0.3, 3);
-
-    [Fact]
-    public void Verdict_OfDifferences_FollowsTheirIntervals()
-    {
-        Assert.Equal(ClaimVerdict.Reproduced, WeakToStrongClaims.Verdict([Above, Above]));
-        Assert.Equal(ClaimVerdict.Partly, WeakToStrongClaims.Verdict([Above, Around]));
-        Assert.Equal(ClaimVerdict.Partly, WeakToStrongClaims.Verdict([Above, null]));
-        Assert.Equal(ClaimVerdict.NotReproduced, WeakToStrongClaims.Verdict([Below, Around]));
-        Assert.Equal(ClaimVerdict.Undecided, WeakToStrongClaims.Verdict([Around, null]));
-        Assert.Equal(ClaimVerdict.Undecided, WeakToStrongClaims.Verdict([]));
-    }
-
     [Fact]
     public void Recipe_ThatShips_BindsInBothForms()
     {

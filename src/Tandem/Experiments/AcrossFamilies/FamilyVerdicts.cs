@@ -1,13 +1,8 @@
-using Tandem.Evaluation;
-
 namespace Tandem.Experiments.AcrossFamilies;
 
 /// <summary>The rules by which claims over several families are judged.</summary>
 internal static class FamilyVerdicts
 {
-    /// <summary>A difference in utility below this is taken for none.</summary>
-    public const double Relevant = 0.02;
-
     /// <summary>
     /// Whether one schedule is best everywhere. Reproduced: the same is ahead of every other in every family. Partly: it has
     /// the highest mean everywhere and is ahead of every other in some family. Not reproduced: two families have different
@@ -30,7 +25,7 @@ internal static class FamilyVerdicts
 
     /// <summary>
     /// Whether the first schedules are ahead: reproduced when all are, partly when some are and none is behind, not reproduced
-    /// when none is and some are behind or all lie below <see cref="Relevant"/>, undecided otherwise.
+    /// when none is and some are behind or all lie below <see cref="ClaimRule.Negligible"/>, undecided otherwise.
     /// </summary>
     public static ClaimVerdict AllAhead(IReadOnlyList<ScheduleComparison> comparisons)
     {
@@ -39,18 +34,6 @@ internal static class FamilyVerdicts
             return ClaimVerdict.Reproduced;
         if (ahead > 0)
             return behind == 0 ? ClaimVerdict.Partly : ClaimVerdict.Undecided;
-        return behind > 0 || comparisons.All(c => c.Difference is { Upper: < Relevant }) ? ClaimVerdict.NotReproduced : ClaimVerdict.Undecided;
-    }
-
-    /// <summary>The verdict on gains that are expected above 0 in every family.</summary>
-    public static ClaimVerdict Gains(IReadOnlyList<Estimate?> gains)
-    {
-        if (gains.Any(gain => gain is null))
-            return ClaimVerdict.Undecided;
-        if (gains.All(gain => gain!.Lower > 0))
-            return ClaimVerdict.Reproduced;
-        if (gains.Any(gain => gain!.Lower > 0))
-            return ClaimVerdict.Partly;
-        return gains.All(gain => gain!.Upper < Relevant) ? ClaimVerdict.NotReproduced : ClaimVerdict.Undecided;
+        return behind > 0 || comparisons.All(c => c.Difference is { Upper: < ClaimRule.Negligible }) ? ClaimVerdict.NotReproduced : ClaimVerdict.Undecided;
     }
 }

@@ -63,7 +63,7 @@ internal sealed class TaskFamiliesFindings
         return new ExperimentClaim(
             "The student of a weak teacher exceeds it, in every family", "arXiv 2312.09390",
             $"Utility of the student, mean over schedules, less the teacher's: {string.Join("; ", gains.Select(g => $"{g.Family} {Text(g.Gains)}"))}.",
-            FamilyVerdicts.Gains([.. gains.Select(g => SeedMean.Of(g.Gains))]));
+            ClaimRule.Positive(gains.Select(g => SeedMean.Of(g.Gains))));
     }
 
     private ExperimentClaim TogetherBeatsSequential()

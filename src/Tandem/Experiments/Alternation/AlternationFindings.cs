@@ -73,7 +73,7 @@ internal sealed class AlternationFindings
         [.. _utility.Skip(1).Take(_alternating.Length)]);
 
     private static ExperimentClaim Claim(string expected, string source, SeedComparison[] comparisons) => new(
-        expected, source, string.Join("; ", comparisons.Select(c => c.ToText())) + ".", VerdictRule.All([.. comparisons.Select(c => c.Verdict)]));
+        expected, source, string.Join("; ", comparisons.Select(c => c.ToText())) + ".", ClaimRule.All([.. comparisons.Select(c => c.Verdict)]));
 
     private ExperimentClaim TaxBothWays()
     {
@@ -85,7 +85,7 @@ internal sealed class AlternationFindings
         return new ExperimentClaim(
             "Alternating is taxed both ways: alignment stages cost competence, competence stages cost conformity", "ours; arXiv 2503.07660 asks for balance",
             string.Join("; ", taxes.Select(t => $"{t.What}: {OverSeeds.ToSignedText(t.Values)}")) + $"; seeds: {Seeds}.",
-            VerdictRule.All([.. taxes.Select(t => VerdictRule.Gain(OverSeeds.Of(t.Values), Seeds))]));
+            ClaimRule.All([.. taxes.Select(t => ClaimRule.OverSeeds(OverSeeds.Of(t.Values), Seeds))]));
     }
 
     // Fewer by rate and fewer by the red team's count; the second only where episodes can be played.
@@ -102,7 +102,7 @@ internal sealed class AlternationFindings
         return new ExperimentClaim(
             "Fewer hazards reach the end when the two are optimised together or in turns", "arXiv 2503.07660",
             string.Join("; ", measures.Select(m => $"{m.What}: {OverSeeds.ToSignedText(m.Less)}")) + $"; seeds: {Seeds}.",
-            VerdictRule.All([.. measures.Select(m => VerdictRule.Gain(OverSeeds.Of(m.Less), Seeds))]));
+            ClaimRule.All([.. measures.Select(m => ClaimRule.OverSeeds(OverSeeds.Of(m.Less), Seeds))]));
 
         double[] Less(string arm, Func<ArmOutcome, double> measure) =>
             [.. Of(ArmOrder.Sequential).Zip(Of(arm), (sequential, other) => measure(sequential) - measure(other))];

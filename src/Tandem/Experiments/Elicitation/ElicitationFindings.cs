@@ -9,7 +9,6 @@ namespace Tandem.Experiments.Elicitation;
 internal sealed class ElicitationFindings(
     ElicitationConfiguration configuration, IReadOnlyList<ElicitedRung> rungs, IReadOnlyList<ChoiceItem> test, string? prompt)
 {
-    private const double Negligible = 0.02;
     private const double NegligibleCorrelation = 0.2;
 
     // The share of the ceiling that counts as reached.
@@ -105,7 +104,7 @@ internal sealed class ElicitationFindings(
         return new ExperimentClaim(
             "A linear probe is a lower bound of fine-tuning on the same labels", "arXiv 1610.01644; ours",
             $"Tuned less probe at {configuration.CeilingLabels} labels: {ByRung(full)}; at {configuration.Labels[0]} labels: {ByRung(few)}.",
-            AcrossSeeds.ExpectedPositive(full, Negligible));
+            ClaimRule.Positive(full));
     }
 
     private Estimate? Advantage(ElicitedRung rung, int place) =>
@@ -121,7 +120,7 @@ internal sealed class ElicitationFindings(
         return new ExperimentClaim(
             $"The labels needed for {Reached:0%} of the ceiling fall with capacity", "arXiv 2312.09390; ours",
             $"Correlation over {measured.Length} rungs of log2 labels with the ceiling's utility: {AcrossSeeds.Text(correlation)}; there is none where every rung needs as many.",
-            AcrossSeeds.ExpectedPositive([correlation?.Map(-1)], NegligibleCorrelation));
+            ClaimRule.Negative(correlation, NegligibleCorrelation));
     }
 
     private string ByRung(IReadOnlyList<Estimate?> effects) => string.Join("; ", rungs.Zip(effects, (rung, effect) => $"{rung.Rung.Name} {AcrossSeeds.Text(effect)}"));

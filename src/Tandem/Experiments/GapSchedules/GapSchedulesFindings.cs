@@ -70,7 +70,7 @@ internal sealed class GapSchedulesFindings
         return new ExperimentClaim(
             $"An annealed gap beats both fixed gaps {where}", "arXiv 2503.07660 (appropriate gap); the annealing is ours",
             against.Length == 0 ? "Not measured: no fixed gap among the arms." : string.Join("; ", against.Select(c => c.ToText())) + ".",
-            VerdictRule.All([.. against.Select(c => c.Verdict)]));
+            ClaimRule.All([.. against.Select(c => c.Verdict)]));
     }
 
     private ExperimentClaim ImitatesLess()
@@ -81,7 +81,7 @@ internal sealed class GapSchedulesFindings
         return new ExperimentClaim(
             "An annealed gap leads to less imitation of the teacher's errors than the largest gap", "ours",
             $"ι of {Large} less ι of {GapSchedulesExperiment.Adaptive}, mean over steps: {OverSeeds.ToSignedText(less)}; seeds with steps in both: {less.Length}.",
-            VerdictRule.Gain(OverSeeds.Of(less), less.Length));
+            ClaimRule.OverSeeds(OverSeeds.Of(less), less.Length));
     }
 
     // Not an expectation about the world but a condition of the others: a verdict on it says whether they compare like with like.

@@ -14,7 +14,6 @@ internal sealed class NoiseFindings(
 {
     // Rates at which most labels are right: above them, what is learned is the noise.
     private const double Majority = 0.5;
-    private const double NegligibleUtility = 0.02;
     private const double NegligibleThreshold = 0.05;
     private const string Paper = "arXiv 2503.07660 (open question)";
 
@@ -92,7 +91,7 @@ internal sealed class NoiseFindings(
         return new ExperimentClaim(
             "Larger models memorise more wrong labels", "arXiv 2202.07646 (of text); ours",
             $"Memorised flips less those that the clean-trained model gives by itself, mean over rates up to {Percent(Majority)}, {rungs[^1].Name} − {rungs[0].Name}: {ByNoise(effects)}.",
-            OneSize ? ClaimVerdict.Undecided : AcrossSeeds.ExpectedPositive(effects, NegligibleUtility));
+            OneSize ? ClaimVerdict.Undecided : ClaimRule.Positive(effects));
     }
 
     private ExperimentClaim TolerancesDiffer(Dictionary<string, (IReadOnlyList<Estimate> Thresholds, Estimate Difference)> tolerances)
@@ -122,7 +121,7 @@ internal sealed class NoiseFindings(
         return new ExperimentClaim(
             Expected, Source,
             $"Test utility under uniform less under systematic noise, mean over rates up to {Percent(Majority)}: {ByRung(effects)}.",
-            AcrossSeeds.ExpectedPositive(effects, NegligibleUtility));
+            ClaimRule.Positive(effects));
     }
 
     private ExperimentClaim LateEpochsFall()
@@ -145,7 +144,7 @@ internal sealed class NoiseFindings(
         return new ExperimentClaim(
             "Under noise, test accuracy peaks in an early epoch and falls in late ones", "arXiv 2007.00151",
             $"Utility at the peak less at the end (a seed's peak is that of the other seeds), mean over rates up to {Percent(Majority)}: {ByRung(effects)}; with clean labels {ByRung(clean)}.",
-            AcrossSeeds.ExpectedPositive(effects, NegligibleUtility));
+            ClaimRule.Positive(effects));
     }
 
     private ResultTable ByRate() => new(

@@ -10,7 +10,6 @@ namespace Tandem.Experiments.Pretraining;
 internal sealed class PretrainingFindings(
     PretrainingStudyConfiguration configuration, IReadOnlyList<LadderRung> students, IReadOnlyList<StudentRun> runs, IReadOnlyList<ChoiceItem> test)
 {
-    private const double NegligibleUtility = 0.02;
     private const double NegligibleCorrelation = 0.2;
 
     // With fewer snapshots no step of a series can be told from a smooth rise.
@@ -83,7 +82,7 @@ internal sealed class PretrainingFindings(
             enough.Length == 0
                 ? $"No size has {SeriesLength} snapshots."
                 : $"The largest change of the gain between successive snapshots less all its other changes together (a seed's largest is that of the other seeds): {By(enough, gains)}; the same of the ceiling: {By(enough, ceilings)}. Above 0, one step makes more than half of the rise.",
-            AcrossSeeds.ExpectedPositive(gains, NegligibleUtility));
+            ClaimRule.Positive(gains));
     }
 
     private Estimate? Sharpness(LadderRung[] series, Func<StudentRun, double> value) =>
@@ -109,7 +108,7 @@ internal sealed class PretrainingFindings(
         return new ExperimentClaim(
             "In fine-tuning a first improvement is followed by saturation at the teacher's bias", "arXiv 2605.05710",
             $"Mean over students: the rise of utility in the first half of the steps exceeds that in the second by {AcrossSeeds.Text(slowing)}; at the end the teacher's errors are repeated more often than by the ceiling by {AcrossSeeds.Text(copied)}, and utility lies below the ceiling's by {AcrossSeeds.Text(missing)}; from its peak (a seed's is that of the other seeds) it has fallen by {AcrossSeeds.Text(fall)}.",
-            AcrossSeeds.ExpectedPositive([slowing, copied], NegligibleUtility));
+            ClaimRule.Positive([slowing, copied]));
     }
 
     /// <summary>How much more a curve rises from its first point to the last one in the first half of the steps than from there to the end.</summary>
@@ -139,7 +138,7 @@ internal sealed class PretrainingFindings(
         return new ExperimentClaim(
             "The gain over the teacher grows with the misfit, the disagreement with its labels", "arXiv 2405.15116",
             string.Create(CultureInfo.InvariantCulture, $"Correlation over {students.Count} students: {AcrossSeeds.Text(correlation)}. Mean misfit {misfit:0.00}, mean gain {gain:0.00} in utility."),
-            AcrossSeeds.ExpectedPositive([correlation], NegligibleCorrelation));
+            ClaimRule.Positive(correlation, NegligibleCorrelation));
     }
 
     private IEnumerable<ResultChart> Charts()

@@ -79,14 +79,14 @@ internal sealed class SignalDiversityFindings
         return new ExperimentClaim(
             Expected, "arXiv 2503.07660 (diverse signals)",
             $"ρ̄ of {alike.Name} less that of {string.Join("; ", differences.Select(d => $"{d.Name}: {OverSeeds.ToSignedText(d.BySeed)}"))}; seeds: {Seeds}.",
-            VerdictRule.All([.. differences.Select(d => VerdictRule.Gain(OverSeeds.Of(d.BySeed), Seeds))]));
+            ClaimRule.All([.. differences.Select(d => ClaimRule.OverSeeds(OverSeeds.Of(d.BySeed), Seeds))]));
 
         IEnumerable<double> Correlations(string name) => Of(name).Select(o => o.Correlation().Mean.Value);
     }
 
     private static ExperimentClaim Better(string expected, IReadOnlyList<SeedComparison> comparisons) => new(
         expected, "arXiv 2503.07660 (diverse signals)", string.Join("; ", comparisons.Select(c => c.ToText())) + ".",
-        VerdictRule.All([.. comparisons.Select(c => c.Verdict)]));
+        ClaimRule.All([.. comparisons.Select(c => c.Verdict)]));
 
     private ResultTable PanelTable() => new(
         "Panels",

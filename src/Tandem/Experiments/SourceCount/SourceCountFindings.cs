@@ -59,21 +59,21 @@ internal sealed class SourceCountFindings(SourceCountConfiguration configuration
             "Several sources whose errors are uncorrelated label better than one", "arXiv 2503.07660 (diverse signals); Condorcet 1785",
             $"Majority of {_sources} less one, at β = {Strength(Weakest)}: {OverSeeds.ToSignedText(gain)}; seeds: {seeds.Count}, of "
                 + $"{configuration.PoolItems} items.",
-            VerdictRule.Gain(OverSeeds.Of(gain), seeds.Count));
+            ClaimRule.OverSeeds(OverSeeds.Of(gain), seeds.Count));
     }
 
     private ExperimentClaim FallsWithBias()
     {
         double[] fall = [.. seeds.Select(seed => (seed.Labels[Weakest].Benefit - seed.Labels[Strongest].Benefit) / Math.Max(1, _sources - 1))];
-        int? stops = Biased().Where(c => seeds.Average(seed => seed.Labels[c].Benefit) < VerdictRule.Relevant).Cast<int?>().FirstOrDefault();
+        int? stops = Biased().Where(c => seeds.Average(seed => seed.Labels[c].Benefit) < ClaimRule.Negligible).Cast<int?>().FirstOrDefault();
         string where = stops is { } c
-            ? $" At β = {Strength(c)} combining all {_sources} adds less than {Number(VerdictRule.Relevant)}."
-            : $" Combining all {_sources} still adds {Number(VerdictRule.Relevant)} or more at β = {Strength(Strongest)}.";
+            ? $" At β = {Strength(c)} combining all {_sources} adds less than {Number(ClaimRule.Negligible)}."
+            : $" Combining all {_sources} still adds {Number(ClaimRule.Negligible)} or more at β = {Strength(Strongest)}.";
         return new ExperimentClaim(
             "The marginal benefit of a source falls with shared bias", "ours",
             $"Benefit per further source at β = {Strength(Weakest)} less that at β = {Strength(Strongest)}: "
                 + $"{OverSeeds.ToSignedText(fall)}; seeds: {seeds.Count}.{where}",
-            VerdictRule.Above0(OverSeeds.Of(fall)));
+            ClaimRule.Positive(OverSeeds.Of(fall), negligible: 0));
     }
 
     // The error of the prediction from n_eff beside that from the number of sources, over all strengths and sizes from 2.
@@ -88,7 +88,7 @@ internal sealed class SourceCountFindings(SourceCountConfiguration configuration
                 CultureInfo.InvariantCulture,
                 $"Mean error of the predicted accuracy of a majority: {effective.Average():0.000} with n_eff, {counted.Average():0.000} with "
                     + $"the number of sources; less by {OverSeeds.ToSignedText(better)}; seeds: {seeds.Count}."),
-            VerdictRule.Above0(OverSeeds.Of(better)));
+            ClaimRule.Positive(OverSeeds.Of(better), negligible: 0));
 
         double Misses(SourceCountSeed seed, Func<LabelMeasurement, int, double> count) => !Several ? 0 : seed.Labels.Skip(Weakest)
             .SelectMany(labels => Enumerable.Range(2, _sources - 1).Select(n => Math.Abs(
@@ -103,7 +103,7 @@ internal sealed class SourceCountFindings(SourceCountConfiguration configuration
         SeedComparison[] rules = [.. comparisons.Take(LabelMeasurement.Rules.Count)];
         return new ExperimentClaim(
             "A student of all sources is better than a student of one", "arXiv 2503.07660", string.Join("; ", rules.Select(c => c.ToText())) + ".",
-            VerdictRule.All([.. rules.Select(c => c.Verdict)]));
+            ClaimRule.All([.. rules.Select(c => c.Verdict)]));
     }
 
     private static ExperimentClaim StudentsUnderBias(IReadOnlyList<SeedComparison> comparisons)

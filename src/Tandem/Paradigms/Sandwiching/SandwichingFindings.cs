@@ -91,17 +91,8 @@ internal sealed class SandwichingFindings(
         string observed = difference is null ? $"{what}: fewer than two items were decided under both" : string.Create(
             CultureInfo.InvariantCulture,
             $"{what}: {difference.Value:+0.000;−0.000} ({difference.Lower:+0.000;−0.000} to {difference.Upper:+0.000;−0.000}) over {difference.Count} items and {configuration.Seeds.Count} seeds");
-        return new ExperimentClaim(expected, source, observed, Above(difference));
+        return new ExperimentClaim(expected, source, observed, ClaimRule.Positive(difference, Negligible));
     }
-
-    /// <summary>Whether a difference is above 0: seen where its interval is; not seen where it is below, or all within ±0.05 of it.</summary>
-    internal static ClaimVerdict Above(Estimate? difference) => difference switch
-    {
-        null => ClaimVerdict.Undecided,
-        { Lower: > 0 } => ClaimVerdict.Reproduced,
-        { Upper: < 0 } or { Lower: > -Negligible, Upper: < Negligible } => ClaimVerdict.NotReproduced,
-        _ => ClaimVerdict.Undecided,
-    };
 
     private ResultTable Protocols() => new(
         "Judge accuracy by protocol",

@@ -52,18 +52,18 @@ internal sealed class SelfEnhancementFindings(
             yield return new ExperimentClaim(
                 "A model that learns from its own judgement loses diversity of outputs.", "arXiv 2310.06452 for preference training; ours for self-judgement",
                 $"change of output entropy {Text(entropy)} nats from {Text(Across(EnhancementArm.Self, 0, m => m.Mean(PolicyMeasure.OutputEntropy)))}, of the Vendi score {Text(vendi)}",
-                All(Falls(entropy), Falls(vendi)));
+                ClaimRule.All([ClaimRule.Negative(entropy, negligible: 0), ClaimRule.Negative(vendi, negligible: 0)]));
             Estimate? free = Difference(EnhancementArm.Self, EnhancementArm.Truth, m => m.Mean(PolicyMeasure.FreeEntropy));
             yield return new ExperimentClaim(
                 "It loses diversity that no truth asks it to give up, more than learning from the truth does.", "ours",
-                $"entropy among plans of equal worth, self less truth after round {Last}: {Text(free)} nats", Falls(free));
+                $"entropy among plans of equal worth, self less truth after round {Last}: {Text(free)} nats", ClaimRule.Negative(free, negligible: 0));
             Estimate? gain = Change(EnhancementArm.Self, m => m.Performance.Utility.Value);
             yield return new ExperimentClaim(
-                "Self-judgement raises utility.", "arXiv 2401.10020", $"change of utility over {Last} rounds: {Text(gain)}", Falls(gain?.Map(-1)));
+                "Self-judgement raises utility.", "arXiv 2401.10020", $"change of utility over {Last} rounds: {Text(gain)}", ClaimRule.Positive(gain, negligible: 0));
             Estimate? behind = Difference(EnhancementArm.Self, EnhancementArm.Truth, m => m.Performance.Utility.Value);
             yield return new ExperimentClaim(
                 "Self-judgement does not beat the truth with the same budget of items and candidates.", "ours",
-                $"utility, self less truth: {Text(behind)}", Falls(behind));
+                $"utility, self less truth: {Text(behind)}", ClaimRule.Negative(behind, negligible: 0));
         }
 
         if (configuration.Arms.Contains(EnhancementArm.SelfValues))
@@ -71,7 +71,7 @@ internal sealed class SelfEnhancementFindings(
             Estimate? competence = Change(EnhancementArm.SelfValues, m => m.Performance.Competence.Value);
             yield return new ExperimentClaim(
                 "Learning from one's own judgement of values alone costs competence.", "ours",
-                $"change of competence over {Last} rounds: {Text(competence)}", Falls(competence));
+                $"change of competence over {Last} rounds: {Text(competence)}", ClaimRule.Negative(competence, negligible: 0));
         }
 
         if (configuration.Arms.Contains(EnhancementArm.Weaker) && configuration.Arms.Contains(EnhancementArm.Stronger))
@@ -79,7 +79,7 @@ internal sealed class SelfEnhancementFindings(
             Estimate? weaker = Difference(EnhancementArm.Weaker, EnhancementArm.Stronger, m => m.Performance.Utility.Value);
             yield return new ExperimentClaim(
                 "A weaker judge leaves a worse policy than a stronger one.", "arXiv 2503.07660",
-                $"utility, {configuration.Weaker} less {configuration.Stronger} as judge: {Text(weaker)}", Falls(weaker));
+                $"utility, {configuration.Weaker} less {configuration.Stronger} as judge: {Text(weaker)}", ClaimRule.Negative(weaker, negligible: 0));
         }
 
         EnhancementArm[] own = [.. arms.Where(arm => arm.Judge is EnhancementArm.Self or EnhancementArm.SelfValues)];
@@ -211,19 +211,4 @@ internal sealed class SelfEnhancementFindings(
         outcomes.Sum(count).ToString(CultureInfo.InvariantCulture);
 
     private static string Text(Estimate? estimate) => estimate?.ToText() ?? "no interval (one seed)";
-
-    private static ClaimVerdict Falls(Estimate? change) => change switch
-    {
-        { Upper: < 0 } => ClaimVerdict.Reproduced,
-        { Lower: > 0 } => ClaimVerdict.NotReproduced,
-        _ => ClaimVerdict.Undecided,
-    };
-
-    private static ClaimVerdict All(params ReadOnlySpan<ClaimVerdict> verdicts)
-    {
-        if (verdicts.Contains(ClaimVerdict.NotReproduced))
-            return ClaimVerdict.NotReproduced;
-        return !verdicts.Contains(ClaimVerdict.Reproduced) ? ClaimVerdict.Undecided
-            : verdicts.Contains(ClaimVerdict.Undecided) ? ClaimVerdict.Partly : ClaimVerdict.Reproduced;
-    }
 }

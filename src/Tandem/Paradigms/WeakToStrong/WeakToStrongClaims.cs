@@ -25,23 +25,13 @@ internal sealed class WeakToStrongClaims(
         .. new[] { Recovery(), Imitation(), Confidence(), SoftLabels() }.Concat(Ensembles()).Append(Deception()).OfType<ExperimentClaim>(),
     ];
 
-    /// <summary>The rule of several differences; null is one that could not be measured.</summary>
-    internal static ClaimVerdict Verdict(IReadOnlyCollection<Estimate?> differences)
-    {
-        int above = differences.Count(d => d is { Lower: > 0 }), below = differences.Count(d => d is { Upper: < 0 });
-        return above == differences.Count && above > 0 ? ClaimVerdict.Reproduced
-            : above > 0 ? ClaimVerdict.Partly
-            : below > 0 ? ClaimVerdict.NotReproduced
-            : ClaimVerdict.Undecided;
-    }
-
     private ExperimentClaim Recovery()
     {
         MeasuredCondition[] pairs = Base;
         return new ExperimentClaim(
             "Students recover part of the gap between their weak teacher and their own ceiling.", "Burns et al., arXiv 2312.09390",
             string.Create(CultureInfo.InvariantCulture, $"PGR lies above 0 for {pairs.Count(c => c.Recovered is { Lower: > 0 })} of {pairs.Length} pairs: {Listed(pairs.Select(c => (c.First.Pair, c.Recovered)))}."),
-            Verdict([.. pairs.Select(c => c.Recovered)]));
+            ClaimRule.Positive([.. pairs.Select(c => c.Recovered)]));
     }
 
     // The slope over pairs within each seed, then over seeds: pairs of one seed share items and ceilings.
@@ -55,7 +45,7 @@ internal sealed class WeakToStrongClaims(
         return new ExperimentClaim(
             "Imitation of the teacher's errors, beyond what the ceiling shares anyway, rises with the gap.", "arXiv 2503.07660; agreement as in arXiv 2312.09390",
             string.Create(CultureInfo.InvariantCulture, $"Least-squares slope of the excess over the gap, {pairs.Length} pairs: {(slope is null ? slopes[0].ToString("0.00", CultureInfo.InvariantCulture) : slope.ToText())} (over seeds)."),
-            Verdict([slope]));
+            ClaimRule.Positive([slope]));
     }
 
     private ExperimentClaim? Confidence() => Methods(
@@ -82,7 +72,7 @@ internal sealed class WeakToStrongClaims(
                     && other.First.Supervisor == WeakToStrongMeasurement.SingleTeacher)))),
         ];
         return differences.Length == 0 ? null : new ExperimentClaim(
-            expected, source, $"PGR with '{first}' less PGR with '{second}': {Listed(differences)}.", Verdict([.. differences.Select(d => d.Item2)]));
+            expected, source, $"PGR with '{first}' less PGR with '{second}': {Listed(differences)}.", ClaimRule.Positive([.. differences.Select(d => d.Item2)]));
     }
 
     private IEnumerable<ExperimentClaim> Ensembles()
@@ -105,7 +95,7 @@ internal sealed class WeakToStrongClaims(
                     .Select(c => (c.First.Supervisor, c.RecoveredLess(single))),
             ];
             return differences.Length == 0 ? null : new ExperimentClaim(
-                expected, source, $"PGR less that under one teacher, {single.First.Pair}: {Listed(differences)}.", Verdict([.. differences.Select(d => d.Item2)]));
+                expected, source, $"PGR less that under one teacher, {single.First.Pair}: {Listed(differences)}.", ClaimRule.Positive([.. differences.Select(d => d.Item2)]));
         }
     }
 
@@ -121,7 +111,7 @@ internal sealed class WeakToStrongClaims(
             "Under explicit conflict a student breaks values more on items that it knows and its teacher does not, and there more than on items that both know.",
             "Yang et al., arXiv 2406.11431",
             string.Create(CultureInfo.InvariantCulture, $"Rise of violations over the arm without conflict where only the student knows: {Text(rise)}; that rise less the one where both know: {Text(more)}. Items where only the student knows: {arm.Average(m => m.Unknown.Count):0} a seed."),
-            Verdict([rise]) == ClaimVerdict.Reproduced ? (Verdict([more]) == ClaimVerdict.Reproduced ? ClaimVerdict.Reproduced : ClaimVerdict.Partly) : Verdict([rise]));
+            ClaimRule.Positive([rise]) == ClaimVerdict.Reproduced ? (ClaimRule.Positive([more]) == ClaimVerdict.Reproduced ? ClaimVerdict.Reproduced : ClaimVerdict.Partly) : ClaimRule.Positive([rise]));
     }
 
     private static double Slope(WeakToStrongMeasurement[] pairs)

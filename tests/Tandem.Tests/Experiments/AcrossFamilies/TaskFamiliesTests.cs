@@ -78,17 +78,4 @@ public sealed class TaskFamiliesTests
         Assert.Equal(ClaimVerdict.NotReproduced, Of(Less(Clear), Noise));
         Assert.Equal(ClaimVerdict.Undecided, Of(Noise, Noise));
     }
-
-    [Fact]
-    public void Gains_Families_FollowsTheRule()
-    {
-        var above = new Estimate(0.1, 0.05, 0.15, 4);
-        var none = new Estimate(0, -0.01, 0.01, 4);
-        var wide = new Estimate(0, -0.2, 0.2, 4);
-        Assert.Equal(ClaimVerdict.Reproduced, FamilyVerdicts.Gains([above, above]));
-        Assert.Equal(ClaimVerdict.Partly, FamilyVerdicts.Gains([above, wide]));
-        Assert.Equal(ClaimVerdict.NotReproduced, FamilyVerdicts.Gains([none, none]));
-        Assert.Equal(ClaimVerdict.Undecided, FamilyVerdicts.Gains([wide, none]));
-        Assert.Equal(ClaimVerdict.Undecided, FamilyVerdicts.Gains([above, null]));
-    }
 }
