@@ -148,7 +148,14 @@ public enum ItemVariant
 /// <param name="Variant">The variant.</param>
 /// <param name="Levels">The levels, taken in turn; null for the family's own: 1, 2, 3, or 4 for <see cref="ItemVariant.DeeperChain"/>.</param>
 public sealed record ItemRequest(
-    int Count, ItemSplit Split, ulong Seed, ItemVariant Variant = ItemVariant.Balanced, IReadOnlyList<int>? Levels = null);
+    int Count, ItemSplit Split, ulong Seed, ItemVariant Variant = ItemVariant.Balanced, IReadOnlyList<int>? Levels = null)
+{
+    /// <summary>
+    /// Items that serve another purpose already. A family of finitely many items leaves them out; a simulator, which hardly
+    /// draws an item twice, draws as if there were none.
+    /// </summary>
+    public IReadOnlyList<ChoiceItem> Without { get; init; } = [];
+}
 
 /// <summary>Hashes of token sequences, stable over runs and machines (FNV-1a, then the finalizer of MurmurHash3).</summary>
 internal static class ContentHash

@@ -6,10 +6,10 @@ namespace Tandem.Worlds;
 /// </summary>
 public interface IFactFamily : ITaskFamily
 {
-    /// <summary>What is asked about the options of every item, in words for people.</summary>
-    string Question { get; }
+    /// <summary>What is asked about the options of an item, in words for people.</summary>
+    string Question(ChoiceItem item);
 
-    /// <summary>The facts of an item's story in the order of the story. They do not overlap and end before the first clause.</summary>
+    /// <summary>The facts of an item's story in the order of the story. They follow each other without a gap; what stands behind the last is the question.</summary>
     IReadOnlyList<StoryFact> Facts(ChoiceItem item);
 
     /// <summary>An option in words for people, without its consequences.</summary>

@@ -23,8 +23,15 @@ public interface ITaskFamily
     bool Has(ItemVariant variant) => true;
 
     /// <summary>
-    /// Draws items. Item i depends on the request's split, variant, levels and seed and on i only. Where there are finitely
-    /// many items, requests with different seeds share some: sets that must be disjoint are cut from one request.
+    /// The variant where the family has it, else <see cref="ItemVariant.Balanced"/>: what an experiment measures that would
+    /// look at a held-out variant.
+    /// </summary>
+    /// <param name="variant">The variant.</param>
+    ItemVariant Nearest(ItemVariant variant) => Has(variant) ? variant : ItemVariant.Balanced;
+
+    /// <summary>
+    /// Draws items. Item i depends on the request and on i only, not on the count. Where there are finitely many items,
+    /// requests with different seeds share some but for those that <see cref="ItemRequest.Without"/> names.
     /// </summary>
     /// <exception cref="UserFaultException">
     /// The count is negative or more than there are, a level is outside the family's range, or it lacks the variant.

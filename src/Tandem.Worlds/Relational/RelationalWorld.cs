@@ -121,7 +121,7 @@ public sealed class RelationalWorld : IPretrainingFamily, IPromptedFamily, IFact
     }
 
     /// <inheritdoc/>
-    public string Question => "Which action pays and breaks no rule?";
+    public string Question(ChoiceItem item) => "Which action pays and breaks no rule?";
 
     /// <inheritdoc/>
     public IReadOnlyList<StoryFact> Facts(ChoiceItem item)

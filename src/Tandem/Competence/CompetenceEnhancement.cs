@@ -19,15 +19,14 @@ public sealed class CompetenceEnhancement(Laboratory laboratory)
     /// <param name="name">The model's name.</param>
     /// <param name="rung">The rung of the ladder.</param>
     /// <param name="sources">The sources of S_i.</param>
-    /// <param name="items">How many fresh items to label.</param>
+    /// <param name="pool">The fresh items to label.</param>
     /// <param name="suite">Calibration items for the gate over the sources.</param>
-    /// <param name="random">The stage's randomness: pool, simulated human, order.</param>
+    /// <param name="random">The stage's randomness: simulated human, order.</param>
     public EnhancedModel Enhance(
-        StageScope stage, string name, LadderRung rung, IReadOnlyList<ISignalSource<ChoiceItem>> sources, int items,
-        TestSuite suite, RandomStream random)
+        StageScope stage, string name, LadderRung rung, IReadOnlyList<ISignalSource<ChoiceItem>> sources,
+        IReadOnlyList<ChoiceItem> pool, TestSuite suite, RandomStream random)
     {
         CompetenceConfiguration recipe = laboratory.Configuration.Competence;
-        IReadOnlyList<ChoiceItem> pool = ItemPool.Draw(laboratory.World, items, recipe.DecisionShare, random.Fork("pool"));
         Supervision supervision = Supervision.Collect(
             sources, pool, SupervisionQuestion.Competence, suite.Calibration, laboratory.Configuration.Supervision.Combination,
             random.Fork("sources"));
@@ -40,9 +39,10 @@ public sealed class CompetenceEnhancement(Laboratory laboratory)
             examples.Add(new OptionExample(pool[i].Tokens, pool[i].ScorePositions) { Choice = target, Competence = target });
         }
 
+        ulong seed = random.Fork("order").NextUInt64();
         TrainedModel model = FineTuning.Train(
-            laboratory, stage, name, rung.Name, laboratory.Ladder.Load(rung, ScoreHead.Count), examples,
-            FineTuning.Settings(recipe, "competence enhancement", random.Fork("order").NextUInt64()));
+            laboratory, stage, name, rung.Name, FineTuning.Start(laboratory, rung, recipe, seed), examples,
+            FineTuning.Settings(recipe, "competence enhancement", seed));
         return new EnhancedModel(
             model, supervision.Summary, supervision.Labels.ExpectedErrorRate ?? 0, supervision.HumanLabels,
             [.. supervision.Dropped.Select(d => d.Reason)]);

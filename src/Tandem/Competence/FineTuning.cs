@@ -4,6 +4,7 @@ using Tandem.Tensors;
 using Tandem.Training;
 using Tandem.Training.FineTuning;
 using Tandem.Training.Optimization;
+using Tandem.Worlds.Ladder;
 
 namespace Tandem.Competence;
 
@@ -52,8 +53,38 @@ internal static class FineTuning
         }
     }
 
-    // What comes after knows nothing of adapters: their model is saved whole.
-    private static void Save(Transformer transformer, string path)
+    /// <summary>A rung with score heads, to be trained as a recipe wants.</summary>
+    /// <param name="laboratory">Where the ladder is.</param>
+    /// <param name="rung">The rung.</param>
+    /// <param name="recipe">The recipe.</param>
+    /// <param name="seed">Adapters start from it.</param>
+    public static Transformer Start(Laboratory laboratory, LadderRung rung, CompetenceConfiguration recipe, ulong seed) =>
+        Adapted(laboratory.Ladder.Load(rung, ScoreHead.Count), recipe, seed);
+
+    /// <summary>A copy of a trained model, to be trained on as a recipe wants.</summary>
+    /// <param name="laboratory">Where the model is.</param>
+    /// <param name="model">The model.</param>
+    /// <param name="recipe">The recipe.</param>
+    /// <param name="seed">Adapters start from it.</param>
+    public static Transformer Start(Laboratory laboratory, TrainedModel model, CompetenceConfiguration recipe, ulong seed) =>
+        Adapted(laboratory.Load(model).Clone(), recipe, seed);
+
+    private static Transformer Adapted(Transformer model, CompetenceConfiguration recipe, ulong seed)
+    {
+        if (recipe.AdapterRank == 0)
+            return model;
+        using (model)
+        {
+            Transformer adapted = model.Adapted(new LowRankConfiguration { Rank = recipe.AdapterRank, Alpha = 2 * recipe.AdapterRank });
+            adapted.InitializeAdapters(new RandomStream(seed).Fork("adapters"));
+            return adapted;
+        }
+    }
+
+    /// <summary>Saves a trained model. What comes after knows nothing of adapters: theirs is saved whole.</summary>
+    /// <param name="transformer">The model.</param>
+    /// <param name="path">The folder.</param>
+    public static void Save(Transformer transformer, string path)
     {
         if (transformer.Adapters is null)
         {

@@ -31,7 +31,7 @@ public sealed class TestSuite
     /// <summary>The truth of <see cref="Balanced"/>.</summary>
     public IReadOnlyList<ItemTruth> BalancedTruth { get; }
 
-    /// <summary>Held-out variant: the violation always pays more.</summary>
+    /// <summary>Held-out variant: the violation always pays more; the balanced one in a family without it.</summary>
     public IReadOnlyList<ChoiceItem> Tempting { get; }
 
     /// <summary>The truth of <see cref="Tempting"/>.</summary>
@@ -54,13 +54,15 @@ public sealed class TestSuite
         var variants = new Dictionary<string, IReadOnlyList<ChoiceItem>>(StringComparer.Ordinal);
         if (configuration.VariantItems > 0)
         {
-            foreach (ItemVariant variant in HeldOutVariants)
+            foreach (ItemVariant variant in HeldOutVariants.Where(world.Has))
                 variants.Add(variant.ToString(), Items(configuration.VariantItems, ItemSplit.Test, variant));
         }
 
+        IReadOnlyList<ChoiceItem> balanced = Items(configuration.TestItems, ItemSplit.Test, ItemVariant.Balanced);
+        int tempting = Math.Max(configuration.TestItems / 2, configuration.VariantItems);
         return new TestSuite(
-            Items(configuration.TestItems, ItemSplit.Test, ItemVariant.Balanced),
-            Items(Math.Max(configuration.TestItems / 2, configuration.VariantItems), ItemSplit.Test, ItemVariant.Tempting),
+            balanced,
+            world.Has(ItemVariant.Tempting) ? Items(tempting, ItemSplit.Test, ItemVariant.Tempting) : balanced,
             Items(configuration.CalibrationItems, ItemSplit.Calibration, ItemVariant.Balanced),
             variants);
     }

@@ -71,20 +71,8 @@ public sealed class RungTuning(Laboratory laboratory, CompetenceConfiguration tr
     {
         OptionFineTuningConfiguration settings = FineTuning.Settings(training, key, new RandomStream(seed).Fork(key).NextUInt64());
         return FineTuning.Train(
-            laboratory, stage, "model", rung.Name, Start(rung, key, seed), examples, adjust?.Invoke(settings) ?? settings, observer);
-    }
-
-    private Transformer Start(LadderRung rung, string key, ulong seed)
-    {
-        Transformer model = laboratory.Ladder.Load(rung, ScoreHead.Count);
-        if (training.AdapterRank == 0)
-            return model;
-        using (model)
-        {
-            Transformer adapted = model.Adapted(new LowRankConfiguration { Rank = training.AdapterRank, Alpha = 2 * training.AdapterRank });
-            adapted.InitializeAdapters(new RandomStream(seed).Fork(key).Fork("adapters"));
-            return adapted;
-        }
+            laboratory, stage, "model", rung.Name, FineTuning.Start(laboratory, rung, training, settings.Seed), examples,
+            adjust?.Invoke(settings) ?? settings, observer);
     }
 
     private static string Title(string key) => $"{key.Replace('/', ' ')}: fine-tuning";

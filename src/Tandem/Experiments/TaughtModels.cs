@@ -74,7 +74,11 @@ internal sealed class TaughtModels(Laboratory laboratory, CompetenceConfiguratio
     public int[] Choices(string key, TrainedModel model, IReadOnlyList<ChoiceItem> items) => laboratory.Stage(
         $"choices/{key}", $"{key.Replace('/', ' ')}: choices", 0, _ => laboratory.Score(model, items).Choices(), choices => $"{choices.Length} items");
 
-    /// <summary>Training items that no other name draws.</summary>
-    public IReadOnlyList<ChoiceItem> Draw(int count, ulong seed, string name) =>
-        laboratory.World.Items(new ItemRequest(count, ItemSplit.Train, new RandomStream(seed).Fork(name).NextUInt64()));
+    /// <summary>Training items of a name.</summary>
+    /// <param name="count">How many.</param>
+    /// <param name="seed">The seed.</param>
+    /// <param name="name">What they are for.</param>
+    /// <param name="without">Items that serve another purpose.</param>
+    public IReadOnlyList<ChoiceItem> Draw(int count, ulong seed, string name, params IReadOnlyList<ChoiceItem>[] without) =>
+        ItemPool.Questions(laboratory.World, count, new RandomStream(seed).Fork(name), without);
 }

@@ -13,7 +13,7 @@ using Tandem.Worlds.Ladder;
 namespace Tandem.Experiments;
 
 /// <summary>The items of an experiment, and the models that answer them.</summary>
-public sealed record WorldConfiguration
+public record WorldConfiguration
 {
     private static readonly JsonSerializerOptions s_indented = new(RunJson.Options) { WriteIndented = true };
 
@@ -63,13 +63,14 @@ public sealed record WorldConfiguration
     /// <param name="run">The directory.</param>
     /// <param name="world">The family.</param>
     /// <param name="ladder">The ladder.</param>
+    /// <param name="name">Which of several worlds of the run it is; empty for the only one.</param>
     /// <exception cref="UserFaultException">The run was begun with other items or models.</exception>
-    public static void Keep(RunDirectory run, ITaskFamily world, ModelLadder ladder)
+    public static void Keep(RunDirectory run, ITaskFamily world, ModelLadder ladder, string name = "")
     {
         ArgumentNullException.ThrowIfNull(run);
         ArgumentNullException.ThrowIfNull(ladder);
         if (world is TextFamily { Data: { } data } text)
-            run.WriteOnce(WorldCard.FileName, JsonSerializer.Serialize(WorldCard.Of(text, data, ladder), s_indented) + "\n", "the data or a model of the world");
+            run.WriteOnce(WorldCard.FileOf(name), JsonSerializer.Serialize(WorldCard.Of(text, data, ladder), s_indented) + "\n", "the data or a model of the world");
     }
 
     private (ITaskFamily World, ModelLadder Ladder) OpenText()

@@ -20,8 +20,7 @@ public sealed class FirstGeneration(Laboratory laboratory)
     public InitialGeneration Train(StageScope stage, RandomStream random)
     {
         RunConfiguration configuration = laboratory.Configuration;
-        IReadOnlyList<ChoiceItem> items = ItemPool.Draw(
-            laboratory.World, configuration.Supervision.InitialHumanLabels, configuration.Competence.DecisionShare, random.Fork("pool"));
+        IReadOnlyList<ChoiceItem> items = Items(random);
         var human = new SimulatedHuman(configuration.Supervision, random.Fork("human"));
         OptionExample[] plain = [.. items.Select(item => Example(item, human.Label(item)))];
 
@@ -46,11 +45,19 @@ public sealed class FirstGeneration(Laboratory laboratory)
         return new InitialGeneration(model, others, judges, labels);
     }
 
+    /// <summary>The items that the simulated human labels.</summary>
+    /// <param name="random">The stage's randomness.</param>
+    public IReadOnlyList<ChoiceItem> Items(RandomStream random) => ItemPool.Draw(
+        laboratory.World, laboratory.Configuration.Supervision.InitialHumanLabels, laboratory.Configuration.Competence.DecisionShare,
+        random.Fork("pool"));
+
     private TrainedModel Tune(
-        StageScope stage, string name, LadderRung rung, IReadOnlyList<OptionExample> examples, CompetenceConfiguration recipe, RandomStream random) =>
-        FineTuning.Train(
-            laboratory, stage, name, rung.Name, laboratory.Ladder.Load(rung, ScoreHead.Count), examples,
-            FineTuning.Settings(recipe, name, random.Fork("order " + name).NextUInt64()));
+        StageScope stage, string name, LadderRung rung, IReadOnlyList<OptionExample> examples, CompetenceConfiguration recipe, RandomStream random)
+    {
+        ulong seed = random.Fork("order " + name).NextUInt64();
+        return FineTuning.Train(
+            laboratory, stage, name, rung.Name, FineTuning.Start(laboratory, rung, recipe, seed), examples, FineTuning.Settings(recipe, name, seed));
+    }
 
     private LadderRung Older(LadderRung rung) =>
         laboratory.Ladder.Manifest.Rungs.FirstOrDefault(r => r.Name.StartsWith(rung.Name + "@", StringComparison.Ordinal))

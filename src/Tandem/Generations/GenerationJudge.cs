@@ -11,6 +11,8 @@ namespace Tandem.Generations;
 /// <summary>Measures a generation before and after alignment, on the same fresh items, and decides on its promotion.</summary>
 public sealed class GenerationJudge(Laboratory laboratory, CapacityStudy capacity)
 {
+    private readonly IRedTeam _redTeam = RedTeam.Of(laboratory);
+
     /// <summary>Measures and judges an attempt; a model that was not aligned is measured and passed on.</summary>
     public GenerationOutcome Judge(
         GenerationStep step, Lineage lineage, TestSuite suite, GapDecision gap, EnhancedModel unaligned, RiskReport? hazards,
@@ -38,7 +40,7 @@ public sealed class GenerationJudge(Laboratory laboratory, CapacityStudy capacit
                 Conformity = after.Measurement.Conformity,
                 AlternationTax = tax!,
                 Hazards = [.. retested.Concat(inherited).Select(h => new GateHazard(h.Id, h.Severity, h.RateAfter))],
-                MonitorRecall = OrganismRecall(random),
+                MonitorRecall = _redTeam.OrganismRecall(random),
             },
             Thresholds());
         var summary = new GenerationSummary
@@ -80,7 +82,7 @@ public sealed class GenerationJudge(Laboratory laboratory, CapacityStudy capacit
     }
 
     private Estimate Rate(TrainedModel model, Hazard hazard, string when, RandomStream random) =>
-        new RedTeamSearch(laboratory).Retest(model, hazard, random.Fork($"{when} {hazard.Id}"));
+        _redTeam.Retest(model, hazard, random.Fork($"{when} {hazard.Id}"));
 
     private HazardSummary Retest(
         Hazard hazard, Estimate before, GenerationStep step, Lineage lineage, TrainedModel aligned, RandomStream random)
@@ -112,14 +114,5 @@ public sealed class GenerationJudge(Laboratory laboratory, CapacityStudy capacit
             BlockingSeverity = gate.BlockingSeverity,
             MonitorRecallThreshold = gate.MinimumMonitorRecall,
         };
-    }
-
-    /// <summary>The worse of the planted model organisms' catch rates.</summary>
-    private Estimate OrganismRecall(RandomStream random)
-    {
-        int episodes = laboratory.Configuration.RiskDiscovery.OrganismEpisodes;
-        Estimate saboteur = RedTeamSearch.CatchRate(Sandbox.Saboteur, episodes, random.Fork("saboteur"));
-        Estimate tamperer = RedTeamSearch.CatchRate(Sandbox.Tamperer, episodes, random.Fork("tamperer"));
-        return saboteur.Value < tamperer.Value ? saboteur : tamperer;
     }
 }

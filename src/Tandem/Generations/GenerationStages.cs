@@ -51,9 +51,11 @@ public sealed class GenerationStages(Laboratory laboratory)
     /// <summary>Generation 0, which all arms of a seed share.</summary>
     public Lineage Begin(ArmPlan arm, ulong seed)
     {
+        var first = new FirstGeneration(laboratory);
+        RandomStream random = new RandomStream(seed).Fork("first generation");
         InitialGeneration initial = laboratory.Stage(
             $"seed{seed}/first", $"Seed {seed}: first aligned model from human labels", 0,
-            stage => new FirstGeneration(laboratory).Train(stage, new RandomStream(seed).Fork("first generation")),
+            stage => first.Train(stage, random),
             result => $"{result.Model.Rung}, {result.Model.ParameterCount:N0} parameters, {result.HumanLabels:N0} human labels");
         GenerationSummary summary = laboratory.Stage(
             $"seed{seed}/first-measured", $"Seed {seed}: measuring the first aligned model", 0,
@@ -66,7 +68,7 @@ public sealed class GenerationStages(Laboratory laboratory)
                 Curves = [initial.Model.Curve],
             },
             result => $"utility {result.AfterAlignment!.Utility.ToText()}");
-        return new Lineage(initial, summary);
+        return new Lineage(initial, summary, first.Items(random));
     }
 
     /// <summary>Chooses the next rung from measured capacities, and pilots where the controller wants them.</summary>
@@ -116,44 +118,49 @@ public sealed class GenerationStages(Laboratory laboratory)
         result => result.Chosen is { } chosen ? $"{chosen.Rung}, δ = {chosen.Gap.ToText()}" : $"stop: {result.Reason}");
 
     /// <summary>Stage 1: A⁻.</summary>
-    public EnhancedModel EnhanceCompetence(GenerationStep step, Lineage lineage, GapDecision gap) => laboratory.Stage(
-        step.Key("competence"), Title(step, "competence enhancement"),
-        Steps(Scaled(Configuration.Competence.Items, step, lineage, gap)),
-        stage =>
-        {
-            int items = Scaled(Configuration.Competence.Items, step, lineage, gap);
-            EnhancedModel result = new CompetenceEnhancement(laboratory).Enhance(
-                stage, $"A{step.Generation}-", laboratory.Ladder[gap.Chosen!.Rung], CompetenceSources(lineage, HumanLabels(gap)), items,
-                SuiteOf(step.Seed), step.Random("competence"));
-            RecordSignals(stage, step, "competence", result.Supervision, items);
-            return result;
-        },
-        result => $"{result.Model.Rung}, labels right {result.Supervision.CombinedAccuracy.ToText()}");
+    public EnhancedModel EnhanceCompetence(GenerationStep step, Lineage lineage, GapDecision gap)
+    {
+        RandomStream random = step.Random("competence");
+        IReadOnlyList<ChoiceItem> pool = Pool(Scaled(Configuration.Competence.Items, step, lineage, gap), lineage, random);
+        return laboratory.Stage(
+            step.Key("competence"), Title(step, "competence enhancement"), Steps(pool.Count),
+            stage =>
+            {
+                EnhancedModel result = new CompetenceEnhancement(laboratory).Enhance(
+                    stage, $"A{step.Generation}-", laboratory.Ladder[gap.Chosen!.Rung], CompetenceSources(lineage, HumanLabels(gap)), pool,
+                    SuiteOf(step.Seed), random);
+                RecordSignals(stage, step, "competence", result.Supervision, pool.Count);
+                return result;
+            },
+            result => $"{result.Model.Rung}, labels right {result.Supervision.CombinedAccuracy.ToText()}");
+    }
 
     /// <summary>Stage 2: the hazards x̂ of A⁻.</summary>
     public RiskReport DiscoverRisks(GenerationStep step, EnhancedModel unaligned) => laboratory.Stage(
         step.Key("risks"), Title(step, "risk discovery"), 0,
-        _ => new RedTeamSearch(laboratory).Discover(unaligned.Model, step.Random("risks")),
+        _ => RedTeam.Of(laboratory).Discover(unaligned.Model, step.Random("risks")),
         result => $"{result.Hazards.Count} of {result.HazardsPlanted} planted hazards found in {result.EpisodesPlayed} episodes");
 
     /// <summary>Stage 3: A⁺.</summary>
-    public AlignedModel AlignValues(
-        GenerationStep step, Lineage lineage, GapDecision gap, EnhancedModel unaligned, RiskReport hazards) => laboratory.Stage(
-        step.Key("alignment"), Title(step, "value alignment"),
-        Steps(Scaled(ValueAligner.TrainingItems(Configuration.Alignment), step, lineage, gap)),
-        stage =>
-        {
-            RandomStream random = step.Random("alignment");
-            IReadOnlyList<ChoiceItem> decisions = new RedTeamSearch(laboratory).HazardDecisions(
-                unaligned.Model, hazards, Scaled(Configuration.Alignment.HazardDecisions, step, lineage, gap), random.Fork("hazards"));
-            int items = Scaled(Configuration.Alignment.Items, step, lineage, gap);
-            AlignedModel result = new ValueAligner(laboratory).Align(
-                stage, $"A{step.Generation}+", unaligned.Model, items, decisions, CompetenceSources(lineage, HumanLabels(gap)),
-                Judges(lineage, HumanLabels(gap)), SuiteOf(step.Seed), random);
-            RecordSignals(stage, step, "values", result.Judges, items + decisions.Count);
-            return result;
-        },
-        result => $"judgements right {result.Judges.CombinedAccuracy.ToText()}, caution {result.Caution:0.00}");
+    public AlignedModel AlignValues(GenerationStep step, Lineage lineage, GapDecision gap, EnhancedModel unaligned, RiskReport hazards)
+    {
+        RandomStream random = step.Random("alignment");
+        IReadOnlyList<ChoiceItem> pool = Pool(Scaled(Configuration.Alignment.Items, step, lineage, gap), lineage, random);
+        return laboratory.Stage(
+            step.Key("alignment"), Title(step, "value alignment"),
+            Steps(Scaled(ValueAligner.TrainingItems(Configuration.Alignment), step, lineage, gap)),
+            stage =>
+            {
+                IReadOnlyList<ChoiceItem> decisions = RedTeam.Of(laboratory).HazardDecisions(
+                    unaligned.Model, hazards, Scaled(Configuration.Alignment.HazardDecisions, step, lineage, gap), random.Fork("hazards"));
+                AlignedModel result = new ValueAligner(laboratory).Align(
+                    stage, $"A{step.Generation}+", unaligned.Model, pool, decisions, CompetenceSources(lineage, HumanLabels(gap)),
+                    Judges(lineage, HumanLabels(gap)), SuiteOf(step.Seed), random);
+                RecordSignals(stage, step, "values", result.Judges, pool.Count + decisions.Count);
+                return result;
+            },
+            result => $"judgements right {result.Judges.CombinedAccuracy.ToText()}, caution {result.Caution:0.00}");
+    }
 
     /// <summary>The gate, with everything that is measured of the generation.</summary>
     public GenerationOutcome Judge(
@@ -194,6 +201,15 @@ public sealed class GenerationStages(Laboratory laboratory)
             HumanLabels = lineage.Initial.HumanLabels + lineage.HumanLabels,
             Generations = lineage.Generations,
         };
+    }
+
+    // Nobody who supervises was trained on these items, nor labels them twice.
+    private IReadOnlyList<ChoiceItem> Pool(int count, Lineage lineage, RandomStream random)
+    {
+        IReadOnlyList<ChoiceItem> pool = ItemPool.Draw(
+            laboratory.World, count, Configuration.Competence.DecisionShare, random.Fork("pool"), lineage.TrainedOn);
+        lineage.TrainOn(pool);
+        return pool;
     }
 
     private List<ISignalSource<ChoiceItem>> CompetenceSources(Lineage lineage, int humanLabels)

@@ -1,5 +1,6 @@
 using Tandem.GapAnnealing;
 using Tandem.RiskDiscovery;
+using Tandem.Worlds;
 
 namespace Tandem.Generations;
 
@@ -13,11 +14,16 @@ public sealed class Lineage
     private readonly List<GapObservation> _history = [];
     private readonly List<GenerationSummary> _generations;
     private readonly Dictionary<string, Hazard> _hazards = [];
+    private readonly List<ChoiceItem> _trainedOn;
 
     /// <summary>Starts a lineage.</summary>
-    public Lineage(InitialGeneration initial, GenerationSummary first)
+    /// <param name="initial">Generation 0.</param>
+    /// <param name="first">Its measurement.</param>
+    /// <param name="items">The items that it was trained on.</param>
+    public Lineage(InitialGeneration initial, GenerationSummary first, IReadOnlyList<ChoiceItem> items)
     {
         Initial = initial;
+        _trainedOn = [.. items];
         _supervisors = [initial.Model];
         _generations = [first];
     }
@@ -30,6 +36,9 @@ public sealed class Lineage
 
     /// <summary>The newest supervisor.</summary>
     public TrainedModel Latest => _supervisors[^1];
+
+    /// <summary>The items that models of this lineage were trained on: new ones are to be others.</summary>
+    public IReadOnlyList<ChoiceItem> TrainedOn => _trainedOn;
 
     /// <summary>What became of earlier decisions.</summary>
     public IReadOnlyList<GapObservation> History => _history;
@@ -45,6 +54,9 @@ public sealed class Lineage
 
     /// <summary>Items that the simulated human labelled.</summary>
     public int HumanLabels { get; private set; }
+
+    /// <summary>Notes what is trained on.</summary>
+    public void TrainOn(IReadOnlyList<ChoiceItem> items) => _trainedOn.AddRange(items);
 
     /// <summary>Adds an attempt; a promoted model becomes the newest supervisor.</summary>
     public void Record(GenerationOutcome outcome)

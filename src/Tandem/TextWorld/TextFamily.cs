@@ -12,7 +12,7 @@ namespace Tandem.TextWorld;
 /// option, which stands equally often at every place, and no request gives an item twice. docs/design/0019-text-items.md gives the
 /// definitions with their reasons.
 /// </summary>
-internal sealed class TextFamily : ITaskFamily
+internal sealed class TextFamily : IFactFamily
 {
     public const string FamilyName = "text";
     public const string Repeated = "the same question with the same options stands earlier";
@@ -23,6 +23,7 @@ internal sealed class TextFamily : ITaskFamily
 
     private readonly ITokenizer _tokenizer;
     private readonly string _source;
+    private readonly TextSentences _sentences;
     private readonly Dictionary<string, TextItem> _items = new(StringComparer.Ordinal);
 
     // By split: lists of items in which the good option stands once at each place, but for the last of a kind.
@@ -38,7 +39,7 @@ internal sealed class TextFamily : ITaskFamily
     /// <exception cref="UserFaultException">No record gives an item.</exception>
     public TextFamily(string source, IReadOnlyList<DataRecord> records, RejectedReply rejected, ITokenizer tokenizer, int maximumTokens, ulong seed)
     {
-        (_source, _tokenizer, ContextLength) = (source, tokenizer, maximumTokens);
+        (_source, _tokenizer, _sentences, ContextLength) = (source, tokenizer, new TextSentences(tokenizer), maximumTokens);
         ILookup<ItemSplit, TextQuestion> questions = Questions(records, rejected).ToLookup(q => Enum.Parse<ItemSplit>(s_splits.OfGroup(q.Passage)));
         var writer = new TextItemWriter(tokenizer, maximumTokens);
         foreach (ItemSplit split in Enum.GetValues<ItemSplit>())
@@ -74,12 +75,13 @@ internal sealed class TextFamily : ITaskFamily
     {
         ArgumentNullException.ThrowIfNull(request);
         Check(request);
+        HashSet<string> without = [.. request.Without.Select(item => item.Id)];
         RandomStream random = new RandomStream(request.Seed).Fork($"items/{request.Split}");
         TextItem[][] blocks = Sampling.Shuffled(_blocks[request.Split], random);
         return
         [
             .. blocks.SelectMany((block, b) => Sampling.Shuffled(block, random.Fork("block", (ulong)b)))
-                .Take(request.Count).Select(item => item.Item),
+                .Select(item => item.Item).Where(item => !without.Contains(item.Id)).Take(request.Count),
         ];
     }
 
@@ -96,6 +98,16 @@ internal sealed class TextFamily : ITaskFamily
         }
 
         return text.ToString();
+    }
+
+    public string Question(ChoiceItem item) => Find(item).Question.Question.Trim();
+
+    public IReadOnlyList<StoryFact> Facts(ChoiceItem item) => _sentences.Of(Find(item));
+
+    public string OptionText(ChoiceItem item, int option)
+    {
+        TextItem found = Find(item);
+        return found.Question.Options[found.Order[option]].Text.Trim();
     }
 
     public IReadOnlyList<BaselineResult> Baselines(
@@ -167,12 +179,12 @@ internal sealed class TextFamily : ITaskFamily
                 $"Items of text have level 1 only; asked for: {string.Join(", ", request.Levels)}.", "Leave the levels out, or choose an embedded task family.", FaultKind.Usage);
         }
 
-        int count = _blocks[request.Split].Sum(block => block.Length);
+        int count = Of(request.Split).Select(item => item.Item.Id).Except(request.Without.Select(item => item.Id)).Count();
         if (request.Count > count)
         {
-            string losses = _dropped.Count == 0 ? "" : $" ({Losses()})";
+            string losses = _dropped.Count == 0 ? "" : $" ({Losses()})", besides = request.Without.Count == 0 ? "" : " beside those that serve otherwise";
             throw new UserFaultException(
-                $"{_source} has {count} items in the split {request.Split}, and {request.Count} were asked for{losses}.",
+                $"{_source} has {count} items in the split {request.Split}{besides}, and {request.Count} were asked for{losses}.",
                 "Lower the recipe's numbers of items, or give more data (world.data).", FaultKind.Usage);
         }
     }

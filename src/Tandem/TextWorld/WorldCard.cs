@@ -10,6 +10,9 @@ internal sealed record WorldCard
     /// <summary>The name of the card in the run directory.</summary>
     public const string FileName = "world.json";
 
+    /// <summary>The name of the card of one of several worlds: <c>world-NAME.json</c>.</summary>
+    public static string FileOf(string world) => world.Length == 0 ? FileName : $"world-{world.Replace(' ', '-')}.json";
+
     /// <summary>The data.</summary>
     public required DataCard Data { get; init; }
 

@@ -30,22 +30,18 @@ public sealed class ValueAligner(Laboratory laboratory)
     /// <param name="stage">The stage.</param>
     /// <param name="name">The model's name.</param>
     /// <param name="unaligned">A⁻.</param>
-    /// <param name="items">How many fresh items to judge.</param>
+    /// <param name="items">The fresh items to judge.</param>
     /// <param name="hazardDecisions">Decisions of the hazards found: x̂.</param>
     /// <param name="sources">The sources of S_i, who know beside A⁻ which option reaches the goal best.</param>
     /// <param name="judges">Who judges violations.</param>
     /// <param name="suite">Calibration items for the gate over the sources and for the price of caution.</param>
     /// <param name="random">The stage's randomness.</param>
     public AlignedModel Align(
-        StageScope stage, string name, TrainedModel unaligned, int items, IReadOnlyList<ChoiceItem> hazardDecisions,
+        StageScope stage, string name, TrainedModel unaligned, IReadOnlyList<ChoiceItem> items, IReadOnlyList<ChoiceItem> hazardDecisions,
         IReadOnlyList<ISignalSource<ChoiceItem>> sources, IReadOnlyList<ISignalSource<ChoiceItem>> judges, TestSuite suite,
         RandomStream random)
     {
-        IReadOnlyList<ChoiceItem> pool =
-        [
-            .. ItemPool.Draw(laboratory.World, items, laboratory.Configuration.Competence.DecisionShare, random.Fork("pool")),
-            .. hazardDecisions,
-        ];
+        IReadOnlyList<ChoiceItem> pool = [.. items, .. hazardDecisions];
         Supervision goals = Ask([.. sources, new ModelSource(laboratory, unaligned)], SupervisionQuestion.Competence, "sources");
         Supervision elders = Ask(judges, SupervisionQuestion.Violation, "judges");
         TrainedModel judge = LearnToJudge(stage, name + "-judge", unaligned, pool, elders, random.Fork("judge"));
@@ -65,7 +61,7 @@ public sealed class ValueAligner(Laboratory laboratory)
             double[] serving = calibration.Competence(goals.Labels.WithoutReference[i] ?? best);
             examples.Add(new OptionExample(pool[i].Tokens, pool[i].ScorePositions)
             {
-                Choice = SafeBehaviour.Of(serving, violation, i < items ? caution : caution * Recipe.HazardCaution),
+                Choice = SafeBehaviour.Of(serving, violation, i < items.Count ? caution : caution * Recipe.HazardCaution),
                 Competence = [.. best.Select(p => (float)p)],
                 Violation = [.. violation.Select(v => (float)v)],
             });
@@ -112,13 +108,11 @@ public sealed class ValueAligner(Laboratory laboratory)
     private TrainedModel Train(
         StageScope stage, string name, TrainedModel unaligned, IReadOnlyList<OptionExample> examples, RandomStream random)
     {
-        OptionFineTuningConfiguration settings = FineTuning.Settings(
-            laboratory.Configuration.Competence, "value alignment", random.Fork("order").NextUInt64()) with
-        {
-            CompetenceCoefficient = (float)Recipe.RehearsalWeight,
-        };
+        CompetenceConfiguration recipe = laboratory.Configuration.Competence;
+        ulong seed = random.Fork("order").NextUInt64();
         return FineTuning.Train(
-            laboratory, stage, name, unaligned.Rung, laboratory.Load(unaligned).Clone(), examples, settings);
+            laboratory, stage, name, unaligned.Rung, FineTuning.Start(laboratory, unaligned, recipe, seed), examples,
+            FineTuning.Settings(recipe, "value alignment", seed) with { CompetenceCoefficient = (float)Recipe.RehearsalWeight });
     }
 }
 

@@ -55,7 +55,7 @@ public sealed class ComputeBudgetTests
     {
         var free = new TrainedModel("A0+", "r1", 1, "path", 0, new TrainingCurve("none", []));
         var lineage = new Lineage(
-            new InitialGeneration(free, [], [], 0), new GenerationSummary { Index = 0, Rung = "r1", ParameterCount = 1 });
+            new InitialGeneration(free, [], [], 0), new GenerationSummary { Index = 0, Rung = "r1", ParameterCount = 1 }, []);
         var step = new GenerationStep(new ArmPlan("fixed-small", FixedGapController.Small, TrainingBudget: budget), 1, 1, 1);
         return new ComputeBudget(Configuration).Effort(step, lineage, Decision(), model, Sample);
     }

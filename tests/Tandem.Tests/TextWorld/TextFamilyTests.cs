@@ -67,6 +67,43 @@ public sealed class TextFamilyTests
     }
 
     [Fact]
+    public void Items_WithoutOthers_SharesNoneAndKeepsTheBalanceOfPlaces()
+    {
+        IReadOnlyList<ChoiceItem> first = s_family.Items(new ItemRequest(80, ItemSplit.Train, 1));
+        var request = new ItemRequest(80, ItemSplit.Train, 2) { Without = first };
+        IReadOnlyList<ChoiceItem> second = s_family.Items(request);
+        Assert.Equal(80, second.Count);
+        Assert.Empty(first.Select(item => item.Id).Intersect(second.Select(item => item.Id)));
+        Assert.All(Enumerable.Range(0, 4), place => Assert.InRange(second.Count(item => item.Options[place].Good), 18, 22));
+        UserFaultException fault = Assert.Throws<UserFaultException>(() => s_family.Items(request with { Count = 150 }));
+        Assert.Contains($"has {s_family.Of(ItemSplit.Train).Count() - 80} items in the split Train beside those that serve otherwise", fault.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Facts_Context_IsCutIntoItsSentences()
+    {
+        TextFamily family = Family([.. Enumerable.Range(0, 9).Select(i => DataRecords.Choice(
+            $"He paid 3.50 in {i}. \"Why so much?\" she asked!  Nobody knew", $"Question {i}?", ["yes", "no"], 0))]);
+        TextItem item = Enum.GetValues<ItemSplit>().SelectMany(family.Of).First();
+        IReadOnlyList<StoryFact> facts = family.Facts(item.Item);
+        Assert.Equal(3, facts.Count);
+        Assert.StartsWith("He paid 3.50 in ", facts[0].Text, StringComparison.Ordinal);
+        Assert.Equal("Nobody knew", facts[^1].Text);
+        Assert.Equal(item.Context.Start.Value, facts[0].Start);
+        Assert.Equal(item.Context.End.Value, facts[^1].Start + facts[^1].Length);
+        Assert.All(facts.Zip(facts.Skip(1)), pair => Assert.Equal(pair.First.Start + pair.First.Length, pair.Second.Start));
+        Assert.StartsWith("Question ", family.Question(item.Item), StringComparison.Ordinal);
+        Assert.Equal("yes", family.OptionText(item.Item, Enumerable.Range(0, 2).Single(k => item.Item.Options[k].Good)));
+    }
+
+    [Fact]
+    public void Facts_NoContext_AreNone()
+    {
+        TextFamily family = Family([.. Enumerable.Range(0, 9).Select(i => DataRecords.Choice("", $"Question {i}?", ["yes", "no"], 0))]);
+        Assert.All(Enum.GetValues<ItemSplit>().SelectMany(family.Of), item => Assert.Empty(family.Facts(item.Item)));
+    }
+
+    [Fact]
     public void Items_EveryFour_HaveTheGoodOptionAtEachPlaceOnce()
     {
         IReadOnlyList<ChoiceItem> items = s_family.Items(new ItemRequest(100, ItemSplit.Train, 4));

@@ -21,7 +21,7 @@ public sealed record TaskFamiliesConfiguration : ExperimentConfiguration
     [Range(2, 1000)]
     public int Cycles { get; init; } = 4;
 
-    /// <summary>The levels of all items, taken in turn; deeper ones are beyond small rungs.</summary>
+    /// <summary>The levels of all items, taken in turn; deeper ones are beyond small rungs. Text has none.</summary>
     [MinLength(1)]
     public IReadOnlyList<int> Levels { get; init; } = [1, 2];
 
@@ -44,18 +44,18 @@ public sealed record TaskFamiliesConfiguration : ExperimentConfiguration
     public override IExperiment Create(Laboratory laboratory) => new TaskFamiliesExperiment(laboratory, this);
 }
 
-/// <summary>A family, and which rungs of its ladder teach and learn.</summary>
-public sealed record FamilyRungs
+/// <summary>A family, embedded or of text, and which rungs of its ladder teach and learn.</summary>
+public sealed record FamilyRungs : WorldConfiguration
 {
-    /// <summary>The task family.</summary>
-    public string Family { get; init; } = "chains";
-
-    /// <summary>A directory with a ladder; empty for the family's embedded one.</summary>
-    public string LadderDirectory { get; init; } = "";
+    /// <summary>What tables and stages call it; empty for the family's name. Two families of text need names.</summary>
+    public string Name { get; init; } = "";
 
     /// <summary>The rung of the weak teacher.</summary>
     public string Teacher { get; init; } = "r2";
 
     /// <summary>The rung of the student.</summary>
     public string Student { get; init; } = "r3";
+
+    /// <summary>The name in tables.</summary>
+    internal string Label => Name.Length == 0 ? Family : Name;
 }

@@ -29,8 +29,8 @@ internal sealed class TaskFamiliesExperiment : IExperiment
                 $"training.decision_share is {configuration.Training.DecisionShare}, and not every family has episodes.", "Set it to 0.", FaultKind.Usage);
         }
 
-        if (configuration.Families.Select(f => f.Family).Distinct().Count() < configuration.Families.Count)
-            throw new UserFaultException("A task family is named twice.", "Name each of 'families' once.", FaultKind.Usage);
+        if (configuration.Families.Select(f => f.Label).Distinct().Count() < configuration.Families.Count)
+            throw new UserFaultException("Two of 'families' have the same name.", "Give each its own: name.", FaultKind.Usage);
         if (configuration.Cycles > configuration.Items / configuration.Training.BatchSize)
         {
             throw new UserFaultException(
@@ -40,7 +40,8 @@ internal sealed class TaskFamiliesExperiment : IExperiment
 
         _families = [.. configuration.Families.Select(rungs =>
         {
-            (ITaskFamily world, ModelLadder ladder) = new WorldConfiguration { Family = rungs.Family, LadderDirectory = rungs.LadderDirectory }.Open();
+            (ITaskFamily world, ModelLadder ladder) = rungs.Open();
+            WorldConfiguration.Keep(laboratory.Directory, world, ladder, rungs.Label);
             // A rung that is missing is refused before anything is trained.
             _ = (ladder[rungs.Teacher], ladder[rungs.Student]);
             return (rungs, world, ladder);
@@ -64,15 +65,15 @@ internal sealed class TaskFamiliesExperiment : IExperiment
             Progress = _laboratory.Progress,
             Cancellation = _laboratory.Cancellation,
         };
-        RandomStream random = new RandomStream(seed).Fork($"task families/{family.World.Name}");
-        string key = $"{family.World.Name}/seed{seed}";
+        RandomStream random = new RandomStream(seed).Fork($"task families/{family.Rungs.Label}");
+        string key = $"{family.Rungs.Label}/seed{seed}";
         IReadOnlyList<ChoiceItem> test = Items(laboratory, ItemSplit.Test, _configuration.TestItems, random.Fork("test"));
         IReadOnlyList<ChoiceItem> pool = Items(laboratory, ItemSplit.Train, _configuration.Items, random.Fork("pool"));
-        TrainedModel teacher = Teach(laboratory, family.Rungs, key, random);
+        TrainedModel teacher = Teach(laboratory, family.Rungs, key, pool, random);
         int[] taught = laboratory.Score(teacher, test).Choices();
         var labels = new Lazy<OptionScores>(() => laboratory.Score(teacher, pool));
         ScheduleOutcome Of(TrainingSchedule schedule) => laboratory.Stage(
-            $"{key}/{schedule.Name.Replace(' ', '-')}", $"{family.World.Name}, seed {seed}: {schedule.Name}", 0,
+            $"{key}/{schedule.Name.Replace(' ', '-')}", $"{family.Rungs.Label}, seed {seed}: {schedule.Name}", 0,
             stage => Train(laboratory, stage, family.Rungs.Student, schedule, pool, labels, test, random),
             outcome => $"{outcome.Flops / 1e9:0} GFLOP");
         return new FamilySeed(
@@ -81,14 +82,18 @@ internal sealed class TaskFamiliesExperiment : IExperiment
             Of(TrainingSchedule.Ceiling(_configuration.Items)));
     }
 
-    private IReadOnlyList<ChoiceItem> Items(Laboratory laboratory, ItemSplit split, int count, RandomStream random) =>
-        laboratory.World.Items(new ItemRequest(count, split, random.NextUInt64(), Levels: _configuration.Levels));
+    private IReadOnlyList<ChoiceItem> Items(
+        Laboratory laboratory, ItemSplit split, int count, RandomStream random, params IReadOnlyList<ChoiceItem>[] without) =>
+        laboratory.World.Items(new ItemRequest(
+            count, split, random.NextUInt64(), Levels: laboratory.World is IPretrainingFamily ? _configuration.Levels : null) { Without = [.. without.SelectMany(items => items)] });
 
-    private TrainedModel Teach(Laboratory laboratory, FamilyRungs rungs, string key, RandomStream random) => laboratory.Stage(
-        $"{key}/teacher", $"{laboratory.World.Name}: the teacher", 0,
+    private TrainedModel Teach(
+        Laboratory laboratory, FamilyRungs rungs, string key, IReadOnlyList<ChoiceItem> pool, RandomStream random) => laboratory.Stage(
+        $"{key}/teacher", $"{rungs.Label}: the teacher", 0,
         stage => FineTuning.Train(
-            laboratory, stage, "teacher", rungs.Teacher, laboratory.Ladder.Load(laboratory.Ladder[rungs.Teacher], ScoreHead.Count),
-            [.. Items(laboratory, ItemSplit.Train, _configuration.TeacherItems, random.Fork("teacher's items"))
+            laboratory, stage, "teacher", rungs.Teacher,
+            FineTuning.Start(laboratory, laboratory.Ladder[rungs.Teacher], _configuration.Training, Seed("teacher", random)),
+            [.. Items(laboratory, ItemSplit.Train, _configuration.TeacherItems, random.Fork("teacher's items"), pool)
                 .Select(item => RungTuning.Truth(item) with { Competence = Targets.OneHot(MostCompetent(item), item.Options.Count) })],
             Settings("teacher", random)),
         model => model.Rung);
@@ -104,7 +109,8 @@ internal sealed class TaskFamiliesExperiment : IExperiment
             Stretch stretch = schedule.Stretches[s];
             string name = $"{s}-{stretch.Lesson.ToString().ToLowerInvariant()}";
             Transformer start = model is null
-                ? laboratory.Ladder.Load(laboratory.Ladder[rung], ScoreHead.Count) : laboratory.Load(model).Clone();
+                ? FineTuning.Start(laboratory, laboratory.Ladder[rung], _configuration.Training, Seed(name, random))
+                : FineTuning.Start(laboratory, model, _configuration.Training, Seed(name, random));
             model = FineTuning.Train(
                 laboratory, stage, name, rung, start,
                 [.. Enumerable.Range(stretch.From, stretch.To - stretch.From).Select(i => RungTuning.Example(pool[i], Target(stretch.Lesson, pool[i], labels, i)))],
@@ -128,7 +134,9 @@ internal sealed class TaskFamiliesExperiment : IExperiment
         Enumerable.Range(0, item.Options.Count).MaxBy(k => item.Options[k].Payoff);
 
     private OptionFineTuningConfiguration Settings(string name, RandomStream random) =>
-        FineTuning.Settings(_configuration.Training, name, random.Fork("order").Fork(name).NextUInt64());
+        FineTuning.Settings(_configuration.Training, name, Seed(name, random));
+
+    private static ulong Seed(string name, RandomStream random) => random.Fork("order").Fork(name).NextUInt64();
 }
 
 /// <summary>What one schedule ended with.</summary>

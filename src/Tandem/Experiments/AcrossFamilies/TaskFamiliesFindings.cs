@@ -24,11 +24,11 @@ internal sealed class TaskFamiliesFindings
                 from first in Enumerable.Range(0, _schedules.Count)
                 from second in Enumerable.Range(0, first)
                 select new ScheduleComparison(
-                    family.Rungs.Family, _schedules[first], _schedules[second],
+                    family.Rungs.Label, _schedules[first], _schedules[second],
                     [.. family.Seeds.Select(seed => Utility(seed, first).Value - Utility(seed, second).Value)])),
         ]);
         _best = families.ToDictionary(
-            family => family.Rungs.Family,
+            family => family.Rungs.Label,
             family => _schedules[Enumerable.Range(0, _schedules.Count).MaxBy(k => family.Seeds.Average(seed => Utility(seed, k).Value))]);
     }
 
@@ -50,7 +50,7 @@ internal sealed class TaskFamiliesFindings
         Outcomes =
         [
             .. _families.SelectMany(family => family.Seeds.SelectMany(seed => seed.Schedules.Select(schedule => new OutcomeSeries(
-                $"{family.Rungs.Family}: {schedule.Schedule}", "good choice", seed.Seed, seed.Ids,
+                $"{family.Rungs.Label}: {schedule.Schedule}", "good choice", seed.Seed, seed.Ids,
                 [.. schedule.Choices.Select((choice, i) => choice == Choices.Unscored ? (double?)null : seed.Truth[i].IsGood(choice) ? 1 : 0)])))),
         ],
     };
@@ -58,7 +58,7 @@ internal sealed class TaskFamiliesFindings
     private ExperimentClaim BeatsTeacher()
     {
         // The mean over the schedules, so that none is picked by its result.
-        var gains = _families.Select(family => (family.Rungs.Family, Gains: family.Seeds.Select(seed =>
+        var gains = _families.Select(family => (Family: family.Rungs.Label, Gains: family.Seeds.Select(seed =>
             Enumerable.Range(0, _schedules.Count).Average(k => Utility(seed, k).Value) - Utility(seed.Teacher, seed).Value).ToArray())).ToArray();
         return new ExperimentClaim(
             "The student of a weak teacher exceeds it, in every family", "arXiv 2312.09390",
@@ -93,7 +93,7 @@ internal sealed class TaskFamiliesFindings
         UtilityMeasurement[] seeds = [.. family.Seeds.Select(seed => UtilityMetrics.Measure(choices(seed), seed.Truth))];
         return
         [
-            family.Rungs.Family, name, Mean([.. seeds.Select(s => s.Utility)]), Mean([.. seeds.Select(s => s.Competence)]),
+            family.Rungs.Label, name, Mean([.. seeds.Select(s => s.Utility)]), Mean([.. seeds.Select(s => s.Competence)]),
             Mean([.. seeds.Select(s => s.Conformity)]), seeds.Sum(s => s.Unscored).ToString(CultureInfo.InvariantCulture),
         ];
     }
@@ -115,7 +115,7 @@ internal sealed class TaskFamiliesFindings
             .. _families.Select(family =>
             {
                 GapRecovery[] measured = [.. _schedules.Select((_, k) => Recover(family, k))];
-                return (IReadOnlyList<ResultCell>)[family.Rungs.Family, measured[0].Gap, .. measured.Select(m => m.Recovered is { } ratio ? (ResultCell)ratio : m.Suppressed!)];
+                return (IReadOnlyList<ResultCell>)[family.Rungs.Label, measured[0].Gap, .. measured.Select(m => m.Recovered is { } ratio ? (ResultCell)ratio : m.Suppressed!)];
             }),
         ],
         "Over the items of all seeds; no ratio where the gap between teacher and ceiling is within noise.");
@@ -123,9 +123,9 @@ internal sealed class TaskFamiliesFindings
     private static GapRecovery Recover(FamilyOutcome family, int schedule) => PerformanceGapRecovered.Measure(
         [.. family.Seeds.SelectMany(s => s.Teacher)], [.. family.Seeds.SelectMany(s => s.Schedules[schedule].Choices)],
         [.. family.Seeds.SelectMany(s => s.Ceiling.Choices)], [.. family.Seeds.SelectMany(s => s.Truth)],
-        new RandomStream(0).Fork($"recovery/{family.Rungs.Family}", (ulong)schedule));
+        new RandomStream(0).Fork($"recovery/{family.Rungs.Label}", (ulong)schedule));
 
-    private string Flops(string family, string schedule) => (_families.Single(f => f.Rungs.Family == family).Seeds
+    private string Flops(string family, string schedule) => (_families.Single(f => f.Rungs.Label == family).Seeds
         .Average(seed => seed.Schedules.Single(s => s.Schedule == schedule).Flops) / 1e9).ToString("0", CultureInfo.InvariantCulture);
 
     private static Estimate Utility(FamilySeed seed, int schedule) => Utility(seed.Schedules[schedule].Choices, seed);

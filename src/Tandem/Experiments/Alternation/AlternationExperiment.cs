@@ -8,7 +8,6 @@ using Tandem.Tensors;
 using Tandem.Training.FineTuning;
 using Tandem.ValueAlignment;
 using Tandem.Worlds;
-using Tandem.Worlds.Relational;
 
 namespace Tandem.Experiments.Alternation;
 
@@ -43,7 +42,7 @@ internal sealed class AlternationExperiment : IExperiment
         var items = new TestItems(
             Items(_configuration.TestItems, ItemVariant.Balanced), Items(_configuration.HeldOutItems, ItemVariant.Tempting),
             Items(_configuration.HeldOutItems, ItemVariant.Episode));
-        TrainedModel weak = TeachWeak(seed, random);
+        TrainedModel weak = TeachWeak(seed, pool, random);
         ItemLabels labels = _laboratory.Stage(
             $"labels/seed{seed}", $"Seed {seed}: labels of goals and of values", 0, _ => Label(weak, pool, seed, random),
             result => $"{result.Items.Count} of {pool.Count} items labelled");
@@ -53,22 +52,23 @@ internal sealed class AlternationExperiment : IExperiment
             TrainingPath path = _laboratory.Stage(
                 key, $"{arm.Name}, seed {seed}: training", 0, stage => Train(stage, arm, pool, labels, items, random),
                 result => $"{result.Steps.Count} stages");
-            HazardCount? hazards = _laboratory.World is RelationalWorld ? FindHazards(key, arm, path.Model, random) : null;
-            yield return new ArmOutcome(arm, seed, items, labels, path, hazards);
+            yield return new ArmOutcome(arm, seed, items, labels, path, FindHazards(key, arm, path.Model, random));
         }
 
-        IReadOnlyList<ChoiceItem> Items(int count, ItemVariant variant) => _laboratory.World.Items(new ItemRequest(count, ItemSplit.Test, seed, variant));
+        IReadOnlyList<ChoiceItem> Items(int count, ItemVariant variant) => _laboratory.World.Items(
+            new ItemRequest(count, ItemSplit.Test, seed, _laboratory.World.Nearest(variant)));
     }
 
-    private TrainedModel TeachWeak(ulong seed, RandomStream random) => _laboratory.Stage(
+    private TrainedModel TeachWeak(ulong seed, IReadOnlyList<ChoiceItem> pool, RandomStream random) => _laboratory.Stage(
         $"weak/seed{seed}", $"Seed {seed}: the weak aligned model", 0,
         stage =>
         {
             IReadOnlyList<ChoiceItem> taught = ItemPool.Draw(
-                _laboratory.World, _configuration.WeakItems, _configuration.Training.DecisionShare, random.Fork("weak pool"));
+                _laboratory.World, _configuration.WeakItems, _configuration.Training.DecisionShare, random.Fork("weak pool"), pool);
             var human = new SimulatedHuman(_configuration.Human.ToSupervision(), random.Fork("weak labels"));
             return FineTuning.Train(
-                _laboratory, stage, "weak", _configuration.Weak, _laboratory.Ladder.Load(_laboratory.Ladder[_configuration.Weak], ScoreHead.Count),
+                _laboratory, stage, "weak", _configuration.Weak,
+                FineTuning.Start(_laboratory, _laboratory.Ladder[_configuration.Weak], _configuration.Training, Seed("weak", random)),
                 [.. taught.Select(item => Example(item, human.Label(item)))], Settings("weak", random));
         },
         model => $"{model.Rung}");
@@ -108,7 +108,8 @@ internal sealed class AlternationExperiment : IExperiment
             PlannedTraining plan = arm.Stages[s];
             string name = $"{s}-{plan.Kind.ToString().ToLowerInvariant()}";
             Transformer start = model is null
-                ? _laboratory.Ladder.Load(_laboratory.Ladder[_configuration.Rung], ScoreHead.Count) : _laboratory.Load(model).Clone();
+                ? FineTuning.Start(_laboratory, _laboratory.Ladder[_configuration.Rung], _configuration.Training, Seed(name, random))
+                : FineTuning.Start(_laboratory, model, _configuration.Training, Seed(name, random));
             model = FineTuning.Train(
                 _laboratory, stage, name, _configuration.Rung, start,
                 [.. labels.Items.Take(plan.From..plan.To).Select(label => label.Example(pool[label.Index], plan.Kind))],
@@ -131,14 +132,16 @@ internal sealed class AlternationExperiment : IExperiment
         _ =>
         {
             using Laboratory laboratory = _laboratory.With(new RunConfiguration { RiskDiscovery = _configuration.RedTeam });
-            RiskReport report = new RedTeamSearch(laboratory).Discover(model, random.Fork("red team"));
+            RiskReport report = RedTeam.Of(laboratory).Discover(model, random.Fork("red team"));
             return new HazardCount(
                 report.Hazards.Count, report.HazardsPlanted, report.Hazards.Sum(h => h.Severity), report.EpisodesPlayed, [.. report.Hazards.Select(h => h.Id)]);
         },
         result => $"{result.Found} of {result.Planted} hazards");
 
     private OptionFineTuningConfiguration Settings(string name, RandomStream random) =>
-        FineTuning.Settings(_configuration.Training, name, random.Fork("order").Fork(name).NextUInt64());
+        FineTuning.Settings(_configuration.Training, name, Seed(name, random));
+
+    private static ulong Seed(string name, RandomStream random) => random.Fork("order").Fork(name).NextUInt64();
 
     private static OptionExample Example(ChoiceItem item, HumanLabel label) => new(item.Tokens, item.ScorePositions)
     {
@@ -204,7 +207,7 @@ internal sealed record HazardCount(int Found, int Planted, int Severity, int Epi
 
 /// <summary>One arm of one seed.</summary>
 internal sealed record ArmOutcome(
-    ArmOrder Arm, ulong Seed, TestItems Items, ItemLabels Labels, TrainingPath Path, HazardCount? Hazards)
+    ArmOrder Arm, ulong Seed, TestItems Items, ItemLabels Labels, TrainingPath Path, HazardCount Hazards)
 {
     public int[] Choices => Path.Steps[^1].Choices;
 

@@ -2,12 +2,16 @@ using System.Globalization;
 using Tandem.Evaluation;
 using Tandem.Evaluation.Statistics;
 using Tandem.Tensors;
+using Tandem.Worlds;
 
 namespace Tandem.Experiments.Alternation;
 
 /// <summary>Puts the arms of all seeds into claims, tables and a chart.</summary>
 internal sealed class AlternationFindings
 {
+    private const string NoVariants =
+        "The family has no tempting items and no episodes: balanced items stand for them, and for hazards what the items say.";
+
     private readonly AlternationConfiguration _configuration;
     private readonly IReadOnlyList<ArmOutcome> _outcomes;
     private readonly string[] _arms;
@@ -61,6 +65,7 @@ internal sealed class AlternationFindings
             "One rung is trained: what reaches the last generation is what reaches the end of the one chain of stages.",
             "A red team finds what its monitor flags: few hazards found are not few hazards. The rates at decisions of episodes need no monitor.",
             "The human is simulated, the hazards are planted.",
+            .. _outcomes[0].Items.Tempting[0].Variant == ItemVariant.Tempting ? [] : (string[])[NoVariants],
         ],
         Outcomes = [.. _outcomes.Select(o => new OutcomeSeries(o.Arm.Name, "good choice", o.Seed, [.. o.Items.Balanced.Select(i => i.Id)], Good(o)))],
     };
@@ -88,7 +93,7 @@ internal sealed class AlternationFindings
             ClaimRule.All([.. taxes.Select(t => ClaimRule.OverSeeds(OverSeeds.Of(t.Values), Seeds))]));
     }
 
-    // Fewer by rate and fewer by the red team's count; the second only where episodes can be played.
+    // Fewer by rate and fewer by the red team's count.
     private ExperimentClaim FewerHazards()
     {
         (string What, double[] Less)[] measures =
@@ -96,8 +101,8 @@ internal sealed class AlternationFindings
             .. _arms.Where(arm => arm != ArmOrder.Sequential).SelectMany(arm => new[]
             {
                 ($"violations at decisions of episodes, {ArmOrder.Sequential} − {arm}", Less(arm, o => ViolationRate(o).Value)),
-                ($"hazards found, {ArmOrder.Sequential} − {arm}", _outcomes.All(o => o.Hazards is not null) ? Less(arm, o => o.Hazards!.Found) : []),
-            }).Where(m => m.Item2.Length > 0),
+                ($"hazards found, {ArmOrder.Sequential} − {arm}", Less(arm, o => o.Hazards.Found)),
+            }),
         ];
         return new ExperimentClaim(
             "Fewer hazards reach the end when the two are optimised together or in turns", "arXiv 2503.07660",
@@ -154,18 +159,16 @@ internal sealed class AlternationFindings
         [
             .. _arms.Select(arm =>
             {
-                HazardCount[] found = [.. Of(arm).Select(o => o.Hazards).OfType<HazardCount>()];
+                HazardCount[] found = [.. Of(arm).Select(o => o.Hazards)];
                 return (IReadOnlyList<ResultCell>)
                 [
                     arm, OverSeeds.Of(Of(arm).Select(ViolationRate)), OverSeeds.Cell(found.Select(h => (double)h.Found)),
                     OverSeeds.Cell(found.Select(h => (double)h.Severity)),
-                    found.Length == 0 ? "–" : string.Join(", ", found.SelectMany(h => h.Ids).Distinct().Order(StringComparer.Ordinal)),
+                    string.Join(", ", found.SelectMany(h => h.Ids).Distinct().Order(StringComparer.Ordinal)),
                 ];
             }),
         ],
-        _outcomes[0].Hazards is { } first
-            ? $"{first.Planted} hazards are planted; {first.Episodes} episodes were played against each model."
-            : "The red team plays no episodes of this family.");
+        $"{_outcomes[0].Hazards.Planted} hazards can show; {_outcomes[0].Hazards.Episodes} episodes were played against each model.");
 
     private ResultTable ComparisonTable() => new(
         "Arms, paired by item", ["Measure", .. SeedComparison.Columns],

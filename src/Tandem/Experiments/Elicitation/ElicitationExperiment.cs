@@ -1,3 +1,4 @@
+using Tandem.Competence;
 using Tandem.Evaluation;
 using Tandem.Generations;
 using Tandem.Language;
@@ -27,8 +28,8 @@ internal sealed class ElicitationExperiment(Laboratory laboratory, ElicitationCo
             var seeds = new List<ElicitedSeed>();
             foreach (ulong seed in configuration.Seeds)
             {
-                IReadOnlyList<ChoiceItem> items = laboratory.World.Items(new ItemRequest(
-                    configuration.CeilingLabels, ItemSplit.Train, new RandomStream(seed).Fork("elicitation pool").NextUInt64()));
+                IReadOnlyList<ChoiceItem> items = ItemPool.Questions(
+                    laboratory.World, configuration.CeilingLabels, new RandomStream(seed).Fork("elicitation pool"));
                 seeds.Add(new ElicitedSeed(
                     seed, Probe(rung, seed, items, counts), [.. counts.Select(count => FineTune(rung, seed, [.. items.Take(count)]))]));
             }

@@ -59,7 +59,8 @@ internal sealed class GapSchedulesExperiment : IExperiment
     {
         TestSuite suite = stages.SuiteOf(arm.Seed);
         TrainedModel model = stages.FinalModel(arm.Name, arm.Seed);
-        IReadOnlyList<IReadOnlyList<ChoiceItem>> heldOut = [suite.Tempting, .. suite.Variants.Values];
+        IReadOnlyList<IReadOnlyList<ChoiceItem>> heldOut =
+            [.. laboratory.World.Has(ItemVariant.Tempting) ? [suite.Tempting] : (IReadOnlyList<ChoiceItem>[])[], .. suite.Variants.Values];
         FinalChoices choices = laboratory.Stage(
             $"{plan.Key}/seed{arm.Seed}/final", $"{arm.Name}, seed {arm.Seed}: the last promoted model", 0,
             _ => new FinalChoices(
@@ -78,7 +79,7 @@ internal sealed record FinalChoices(int[] Balanced, int[] HeldOut);
 /// <param name="Model">Its last promoted model.</param>
 /// <param name="Choices">What that chooses.</param>
 /// <param name="Balanced">The items in distribution.</param>
-/// <param name="HeldOut">The items of the held-out variants.</param>
+/// <param name="HeldOut">The items of the held-out variants; none in a family that has only one.</param>
 internal sealed record ArmOutcome(
     ArmSummary Summary, TrainedModel Model, FinalChoices Choices, IReadOnlyList<ChoiceItem> Balanced, IReadOnlyList<ChoiceItem> HeldOut)
 {

@@ -27,7 +27,7 @@ internal sealed class GapSchedulesFindings
         IReadOnlyList<SeedComparison> all = SeedComparison.Of(
             [
                 .. _others.Select(arm => (Balanced(GapSchedulesExperiment.Adaptive), Balanced(arm))),
-                .. _others.Select(arm => (HeldOut(GapSchedulesExperiment.Adaptive), HeldOut(arm))),
+                .. HasHeldOut ? _others.Select(arm => (HeldOut(GapSchedulesExperiment.Adaptive), HeldOut(arm))) : [],
             ],
             new RandomStream(0).Fork("arms"));
         _inDistribution = [.. all.Take(_others.Length)];
@@ -35,6 +35,8 @@ internal sealed class GapSchedulesFindings
     }
 
     private int Seeds => _configuration.Seeds.Count;
+
+    private bool HasHeldOut => _outcomes[0].HeldOut.Count > 0;
 
     public ExperimentFindings Write() => new()
     {
@@ -46,7 +48,11 @@ internal sealed class GapSchedulesFindings
             + $"pilots counted. Measured is the last promoted model of each arm, on {_outcomes[0].Balanced.Count} items as trained on and "
             + $"{_outcomes[0].HeldOut.Count} of held-out variants a seed. Intervals are Student's t over the seeds ({Seeds}); of one seed, "
             + $"over its items. Holm's correction is over the {_inDistribution.Count + _heldOut.Count} comparisons.",
-        Claims = [Beats("in distribution", _inDistribution), Beats("on held-out variants", _heldOut), ImitatesLess(), EqualCompute()],
+        Claims =
+        [
+            Beats("in distribution", _inDistribution), .. HasHeldOut ? [Beats("on held-out variants", _heldOut)] : (ExperimentClaim[])[],
+            ImitatesLess(), EqualCompute(),
+        ],
         Tables = [ArmTable(), ComparisonTable(), DecisionTable()],
         Charts = [Chart()],
         Limits =
@@ -60,7 +66,7 @@ internal sealed class GapSchedulesFindings
         Outcomes =
         [
             .. _outcomes.Select(o => Series(o, "good choice", o.Choices.Balanced, o.Balanced)),
-            .. _outcomes.Select(o => Series(o, "good choice, held-out variants", o.Choices.HeldOut, o.HeldOut)),
+            .. HasHeldOut ? _outcomes.Select(o => Series(o, "good choice, held-out variants", o.Choices.HeldOut, o.HeldOut)) : [],
         ],
     };
 
@@ -111,7 +117,8 @@ internal sealed class GapSchedulesFindings
                 return (IReadOnlyList<ResultCell>)
                 [
                     arm, OverSeeds.Of(balanced.Select(m => m.Utility)), OverSeeds.Of(balanced.Select(m => m.Competence)),
-                    OverSeeds.Of(balanced.Select(m => m.Conformity)), OverSeeds.Of(heldOut.Select(m => m.Utility)),
+                    OverSeeds.Of(balanced.Select(m => m.Conformity)),
+                    HasHeldOut ? OverSeeds.Of(heldOut.Select(m => m.Utility)) : "the family has none",
                     OverSeeds.Cell(all.Select(o => o.Imitation).OfType<double>()), OverSeeds.Cell(all.Select(o => o.Repeats).OfType<double>()),
                     OverSeeds.Cell(all.Select(o => o.Summary.TrainingFlops / 1e12)), OverSeeds.Cell(all.Select(o => (double)o.Summary.HumanLabels)),
                     $"{all.Sum(o => o.Steps.Count(s => s.Gate is { Promoted: true }))} of {all.Sum(o => o.Steps.Count())}",

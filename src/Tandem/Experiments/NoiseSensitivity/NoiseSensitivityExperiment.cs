@@ -1,4 +1,5 @@
 using System.Globalization;
+using Tandem.Competence;
 using Tandem.Evaluation;
 using Tandem.Generations;
 using Tandem.Language;
@@ -58,7 +59,7 @@ internal sealed class NoiseSensitivityExperiment(Laboratory laboratory, NoiseSen
             return LabelNoise.Uniform(items, new RandomStream(seed).Fork("uniform noise"));
         TrainedModel weak = _tuning.Tune(
             $"weak/{configuration.WeakRung}-seed{seed}", laboratory.Ladder[configuration.WeakRung], seed,
-            () => [.. Items(seed, "weak pool", configuration.WeakItems).Select(RungTuning.Truth)]);
+            () => [.. Items(seed, "weak pool", configuration.WeakItems, items).Select(RungTuning.Truth)]);
         OptionScores said = laboratory.Score(weak, items);
         return LabelNoise.Systematic(
             items, [.. items.Select((_, i) => said.Choice(i) < 0 ? null : said.Distribution(i, ScoreHead.Choice))]);
@@ -73,8 +74,8 @@ internal sealed class NoiseSensitivityExperiment(Laboratory laboratory, NoiseSen
 
     private int[] Answers(Transformer model, IReadOnlyList<ChoiceItem> items) => laboratory.Score(model, items).Choices();
 
-    private IReadOnlyList<ChoiceItem> Items(ulong seed, string name, int count) =>
-        laboratory.World.Items(new ItemRequest(count, ItemSplit.Train, new RandomStream(seed).Fork(name).NextUInt64()));
+    private IReadOnlyList<ChoiceItem> Items(ulong seed, string name, int count, params IReadOnlyList<ChoiceItem>[] without) =>
+        ItemPool.Questions(laboratory.World, count, new RandomStream(seed).Fork(name), without);
 }
 
 /// <summary>A model's answers after an epoch.</summary>

@@ -1,3 +1,4 @@
+using Tandem.Competence;
 using Tandem.Evaluation;
 using Tandem.Generations;
 using Tandem.Language;
@@ -29,7 +30,7 @@ internal sealed class PretrainingStudy(Laboratory laboratory, PretrainingStudyCo
             IReadOnlyList<ChoiceItem> pool = Items(seed, "student pool", configuration.StudentItems);
             TrainedModel teacher = _tuning.Tune(
                 $"teacher/{configuration.Teacher}-seed{seed}", laboratory.Ladder[configuration.Teacher], seed,
-                () => [.. Items(seed, "teacher pool", configuration.TeacherItems).Select(RungTuning.Truth)]);
+                () => [.. Items(seed, "teacher pool", configuration.TeacherItems, pool).Select(RungTuning.Truth)]);
             IReadOnlyList<int> taught = laboratory.Score(teacher, _test).Choices();
             foreach (LadderRung rung in students)
             {
@@ -58,8 +59,8 @@ internal sealed class PretrainingStudy(Laboratory laboratory, PretrainingStudyCo
         ];
     }
 
-    private IReadOnlyList<ChoiceItem> Items(ulong seed, string name, int count) =>
-        laboratory.World.Items(new ItemRequest(count, ItemSplit.Train, new RandomStream(seed).Fork(name).NextUInt64()));
+    private IReadOnlyList<ChoiceItem> Items(ulong seed, string name, int count, params IReadOnlyList<ChoiceItem>[] without) =>
+        ItemPool.Questions(laboratory.World, count, new RandomStream(seed).Fork(name), without);
 }
 
 /// <summary>A student's answers to the test items on the way.</summary>

@@ -33,12 +33,12 @@ internal sealed class SignalDiversityExperiment : IExperiment
     {
         string key = panel.Name.Replace(' ', '-');
         int share = _configuration.Labels / panel.Members.Count;
+        IReadOnlyList<ChoiceItem> pool = _models.Draw(_configuration.PolicyItems, seed, "policy pool");
         TrainedModel[] members =
         [
             .. panel.Members.Select((member, m) => _models.Teach(
-                $"{key}/member-{m}/seed{seed}", member, seed, _models.Draw(share, seed, $"teaching {panel.Name} {m}"))),
+                $"{key}/member-{m}/seed{seed}", member, seed, _models.Draw(share, seed, $"teaching {panel.Name} {m}", pool))),
         ];
-        IReadOnlyList<ChoiceItem> pool = _models.Draw(_configuration.PolicyItems, seed, "policy pool");
         TrainedModel policy = _models.Train($"{key}/policy/seed{seed}", _configuration.Policy, seed, pool, () => Posteriors(members, pool));
         IReadOnlyList<ChoiceItem> test = _laboratory.World.Items(new ItemRequest(_configuration.TestItems, ItemSplit.Test, seed));
         return new PanelOutcome(panel, seed, test, _laboratory.Stage(

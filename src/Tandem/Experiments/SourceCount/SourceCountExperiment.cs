@@ -48,12 +48,13 @@ internal sealed class SourceCountExperiment : IExperiment
 
     private SourceCountSeed OfSeed(ulong seed)
     {
+        IReadOnlyList<ChoiceItem> pool = _models.Draw(_configuration.PoolItems, seed, "pool");
         TrainedModel[] models =
         [
             .. _configuration.Sources.Select((source, s) => _models.Teach(
-                $"source/{s}-{source.Label.Replace(' ', '-')}/seed{seed}", source, seed, _models.Draw(_configuration.TeachingItems, seed, $"teaching {s}"))),
+                $"source/{s}-{source.Label.Replace(' ', '-')}/seed{seed}", source, seed,
+                _models.Draw(_configuration.TeachingItems, seed, $"teaching {s}", pool))),
         ];
-        IReadOnlyList<ChoiceItem> pool = _models.Draw(_configuration.PoolItems, seed, "pool");
         bool[][] acceptable = [.. pool.Select(item => item.Options.Select(o => o.Good).ToArray())];
         RandomStream random = new RandomStream(seed).Fork("source count");
 

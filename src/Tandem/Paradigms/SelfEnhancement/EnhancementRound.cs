@@ -1,3 +1,4 @@
+using Tandem.Competence;
 using Tandem.Evaluation;
 using Tandem.Evaluation.Statistics;
 using Tandem.Generations;
@@ -31,11 +32,11 @@ internal sealed class EnhancementRound(Laboratory laboratory, SelfEnhancementCon
             .Sample(items, configuration.Candidates, random.Fork("candidates"));
         SelectedPairs selected = SelectedPairs.Of(judge.Judge(items, candidates));
         OptionPreferenceExample[] examples = [.. Examples(laboratory.Score(policy, items), items, candidates, selected)];
-        using Transformer model = laboratory.Load(policy).Clone();
+        using Transformer model = FineTuning.Start(laboratory, policy, configuration.Start, random.Fork("order").NextUInt64());
         TrainedModel trained = policy with { Path = $"{stage.Key}/model" };
         if (examples.Length > 0)
             trained = trained with { TrainingFlops = policy.TrainingFlops + Train(stage, model, examples, random, out TrainingCurve curve), Curve = curve };
-        model.Save(stage.Artefact("model"));
+        FineTuning.Save(model, stage.Artefact("model"));
         (double margin, double accuracy) = Rewards(model, items, candidates, selected, examples);
         return new RoundOutcome
         {

@@ -1,3 +1,4 @@
+using Tandem.Competence;
 using Tandem.Experiments;
 using Tandem.Generations;
 using Tandem.Tensors;
@@ -42,7 +43,7 @@ internal sealed class SelfEnhancementExperiment : IExperiment
         List<EnhancementArm> arms = [];
         foreach (ulong seed in _configuration.Seeds)
         {
-            TrainedModel start = Start($"start/seed{seed}", _laboratory.Ladder[_configuration.Policy], seed);
+            TrainedModel start = Start(StartKey(seed), _laboratory.Ladder[_configuration.Policy], seed);
             PolicyMeasurement measured = _laboratory.Stage(
                 $"start/measured-seed{seed}", $"start, seed {seed}: measuring", 0,
                 _ => Measure(_laboratory.Score(start, _test), start, seed, 0), Line);
@@ -58,6 +59,11 @@ internal sealed class SelfEnhancementExperiment : IExperiment
     private EnhancementArm Arm(string judge, int replicate, ulong seed, TrainedModel start, PolicyMeasurement measured)
     {
         List<RoundOutcome> rounds = [];
+        List<IReadOnlyList<ChoiceItem>> used =
+        [
+            StartItems(StartKey(seed), seed),
+            .. judge is EnhancementArm.Weaker or EnhancementArm.Equal or EnhancementArm.Stronger ? [StartItems(JudgeKey(judge), 0)] : (IReadOnlyList<ChoiceItem>[])[],
+        ];
         TrainedModel policy = start;
         for (int round = 1; round <= _configuration.Rounds; round++)
         {
@@ -66,12 +72,12 @@ internal sealed class SelfEnhancementExperiment : IExperiment
             RandomStream random = new RandomStream(seed).Fork("round", (ulong)round).Fork("run", (ulong)replicate);
             int number = round;
             ICandidateJudge<ChoiceItem, int[]> asked = Judge(judge, current);
+            IReadOnlyList<ChoiceItem> items = ItemPool.Questions(_laboratory.World, _configuration.Items, random.Fork("items"), [.. used]);
+            used.Add(items);
             RoundOutcome outcome = _laboratory.Stage(
                 key, $"{key.Replace('/', ' ')}: sampling, judging, training", 0,
                 stage => _round.Run(
-                    stage, current, asked,
-                    _laboratory.World.Items(new ItemRequest(_configuration.Items, ItemSplit.Train, random.Fork("items").NextUInt64())), random,
-                    model => Measure(_laboratory.Score(model, _test), start, seed, number)),
+                    stage, current, asked, items, random, model => Measure(_laboratory.Score(model, _test), start, seed, number)),
                 result => Line(result.Measured));
             rounds.Add(outcome);
             policy = outcome.Model;
@@ -88,7 +94,7 @@ internal sealed class SelfEnhancementExperiment : IExperiment
     {
         EnhancementArm.Truth => new TruthJudge(_configuration.Discount),
         EnhancementArm.Self or EnhancementArm.SelfValues => Model(policy, judge == EnhancementArm.SelfValues),
-        _ => Model(Start($"judge/{judge}", _laboratory.Ladder[RungOf(judge)], 0), valuesOnly: false),
+        _ => Model(Start(JudgeKey(judge), _laboratory.Ladder[RungOf(judge)], 0), valuesOnly: false),
     };
 
     private VerdictJudge Model(TrainedModel model, bool valuesOnly) => new(_laboratory, model, _configuration.Discount, valuesOnly);
@@ -105,20 +111,25 @@ internal sealed class SelfEnhancementExperiment : IExperiment
         key, rung, seed,
         () =>
         [
-            .. _laboratory.World.Items(new ItemRequest(
-                    _configuration.Start.Items, ItemSplit.Train, new RandomStream(seed).Fork(key).Fork("pool").NextUInt64()))
-                .Select(item =>
+            .. StartItems(key, seed).Select(item =>
+            {
+                float share = 1f / item.Options.Count(option => option.Competent);
+                float[] competent = [.. item.Options.Select(option => option.Competent ? share : 0)];
+                return new OptionExample(item.Tokens, item.ScorePositions)
                 {
-                    float share = 1f / item.Options.Count(option => option.Competent);
-                    float[] competent = [.. item.Options.Select(option => option.Competent ? share : 0)];
-                    return new OptionExample(item.Tokens, item.ScorePositions)
-                    {
-                        Choice = competent,
-                        Competence = competent,
-                        Violation = [.. item.Options.Select(option => option.Violates ? 1f : 0f)],
-                    };
-                }),
+                    Choice = competent,
+                    Competence = competent,
+                    Violation = [.. item.Options.Select(option => option.Violates ? 1f : 0f)],
+                };
+            }),
         ]);
+
+    private IReadOnlyList<ChoiceItem> StartItems(string key, ulong seed) =>
+        ItemPool.Questions(_laboratory.World, _configuration.Start.Items, new RandomStream(seed).Fork(key).Fork("pool"));
+
+    private static string StartKey(ulong seed) => $"start/seed{seed}";
+
+    private static string JudgeKey(string judge) => $"judge/{judge}";
 
     private static string Line(PolicyMeasurement measured) => string.Create(
         System.Globalization.CultureInfo.InvariantCulture,

@@ -45,7 +45,7 @@ internal sealed class CompoundTeachers(WeakToStrongBench bench, WeakToStrongConf
         {
             IWeakTeacher before = teacher;
             LadderRung rung = bench.Rung(_wanted.Chain[link]);
-            IReadOnlyList<ChoiceItem> pool = bench.Pool(seed, string.Create(CultureInfo.InvariantCulture, $"pool of link {link}"));
+            IReadOnlyList<ChoiceItem> pool = bench.LinkPool(seed, link);
             WeakToStrongMethod method = configuration.Methods[0];
             string key = string.Create(CultureInfo.InvariantCulture, $"chain/{_wanted.Pair.Teacher}-{link}-{rung.Name}-seed{seed}");
             teacher = bench.Taught(new LearningTask(key, key, rung, seed, method, pool, new(() => before.Label(pool).As(method.Labels))));

@@ -1,3 +1,5 @@
+using System.Globalization;
+using Tandem.Competence;
 using Tandem.Evaluation;
 using Tandem.Experiments;
 using Tandem.Generations;
@@ -44,7 +46,12 @@ internal sealed class WeakToStrongBench
     public IReadOnlyList<ChoiceItem> TeacherPool => Drawn(0, "teacher pool", _configuration.TeacherItems);
 
     /// <summary>The items that a student of a seed learns from, the same for all methods, and so for its ceiling.</summary>
-    public IReadOnlyList<ChoiceItem> Pool(ulong seed, string name = "student pool") => Drawn(seed, name, _configuration.StudentItems);
+    public IReadOnlyList<ChoiceItem> Pool(ulong seed) => Drawn(seed, "student pool", _configuration.StudentItems, TeacherPool);
+
+    /// <summary>The items that a link of a chain learns from, which are not those that its student learns from.</summary>
+    public IReadOnlyList<ChoiceItem> LinkPool(ulong seed, int link) => Drawn(
+        seed, string.Create(CultureInfo.InvariantCulture, $"pool of link {link}"), _configuration.StudentItems,
+        [TeacherPool, link == 0 ? Pool(seed) : [.. Pool(seed), .. LinkPool(seed, link - 1)]]);
 
     /// <summary>A rung of the ladder.</summary>
     public LadderRung Rung(string name) => _laboratory.Ladder[name];
@@ -108,14 +115,10 @@ internal sealed class WeakToStrongBench
         _ => FineTuned.Learn(task),
     };
 
-    private IReadOnlyList<ChoiceItem> Drawn(ulong seed, string name, int count)
+    private IReadOnlyList<ChoiceItem> Drawn(ulong seed, string name, int count, params IReadOnlyList<ChoiceItem>[] without)
     {
         if (!_pools.TryGetValue((seed, name), out IReadOnlyList<ChoiceItem>? pool))
-        {
-            _pools.Add((seed, name), pool = _laboratory.World.Items(
-                new ItemRequest(count, ItemSplit.Train, new RandomStream(seed).Fork(name).NextUInt64())));
-        }
-
+            _pools.Add((seed, name), pool = ItemPool.Questions(_laboratory.World, count, new RandomStream(seed).Fork(name), without));
         return pool;
     }
 }

@@ -14,7 +14,7 @@ internal sealed class FactQuestion
     {
         (_item, _options, Facts) = (item, options, family.Facts(item));
         Question = new DebateQuestion(
-            item.Id, family.Question, [.. options.Select(option => family.OptionText(item, option))], right,
+            item.Id, family.Question(item), [.. options.Select(option => family.OptionText(item, option))], right,
             string.Join('\n', Facts.Select(fact => fact.Text)));
     }
 
@@ -40,7 +40,7 @@ internal sealed class FactQuestion
     }
 
     /// <summary>
-    /// The story reduced to some facts, in the order of the story, and the clauses of the two answers: what a reader who is
+    /// The story reduced to some facts, in the order of the story, the question, and the clauses of the two answers: what a reader who is
     /// shown these facts only reads. The first score is of the answer that stands first.
     /// </summary>
     /// <param name="facts">Indices into <see cref="Facts"/>; repeated ones count once.</param>
@@ -50,7 +50,8 @@ internal sealed class FactQuestion
         var tokens = new List<int>(_item.Tokens.Length);
         tokens.AddRange(_item.Tokens.AsSpan(0, Facts[0].Start));
         foreach (int fact in facts.Distinct().Order())
-            tokens.AddRange(_item.Tokens.AsSpan(Facts[fact].Start, Facts[fact].Length));
+            tokens.AddRange(Fact(fact));
+        tokens.AddRange(_item.Tokens.AsSpan((Facts[^1].Start + Facts[^1].Length).._item.StoryLength));
         int[] positions = new int[2];
         for (int place = 0; place < 2; place++)
         {
