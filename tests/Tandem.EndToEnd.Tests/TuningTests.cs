@@ -1,7 +1,7 @@
-using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Tandem.Runs;
+using Tandem.Tests.TextWorld;
 
 namespace Tandem.EndToEnd.Tests;
 
@@ -14,7 +14,7 @@ public sealed class TuningTests : IDisposable
 
     public TuningTests()
     {
-        WriteTokenizer(this["tokenizer"]);
+        ByteTokenizerFiles.Write(this["tokenizer"]);
         Succeeds("models", "new", this["base"], "--tokenizer", this["tokenizer"], "--hidden", "16", "--layers", "1", "--heads", "2", "--kv-heads", "1", "--context", "512");
         File.WriteAllText(this["questions.jsonl"], Lines(80, i => new JsonObject
         {
@@ -201,32 +201,6 @@ public sealed class TuningTests : IDisposable
 
     private static string Lines(int count, Func<int, JsonObject> line) =>
         string.Concat(Enumerable.Range(0, count).Select(i => line(i).ToJsonString() + "\n"));
-
-    // GPT-2's alphabet: printable bytes stand for themselves, the others for characters from U+0100 on.
-    private static void WriteTokenizer(string directory)
-    {
-        Directory.CreateDirectory(directory);
-        var vocabulary = new JsonObject();
-        int other = 0x100;
-        for (int value = 0; value < 256; value++)
-        {
-            bool printable = value is (>= '!' and <= '~') or (>= 0xA1 and <= 0xAC) or (>= 0xAE and <= 0xFF);
-            vocabulary[new Rune(printable ? value : other++).ToString()] = value;
-        }
-
-        var json = new JsonObject
-        {
-            ["version"] = "1.0",
-            ["added_tokens"] = new JsonArray(new JsonObject { ["id"] = 256, ["content"] = "<|end|>", ["single_word"] = false, ["lstrip"] = false, ["rstrip"] = false, ["normalized"] = false, ["special"] = true }),
-            ["normalizer"] = null,
-            ["pre_tokenizer"] = new JsonObject { ["type"] = "ByteLevel", ["add_prefix_space"] = false, ["trim_offsets"] = false, ["use_regex"] = false },
-            ["post_processor"] = null,
-            ["decoder"] = new JsonObject { ["type"] = "ByteLevel", ["add_prefix_space"] = false, ["trim_offsets"] = false, ["use_regex"] = false },
-            ["model"] = new JsonObject { ["type"] = "BPE", ["vocab"] = vocabulary, ["merges"] = new JsonArray() },
-        };
-        File.WriteAllText(Path.Combine(directory, "tokenizer.json"), json.ToJsonString());
-        File.WriteAllText(Path.Combine(directory, "tokenizer_config.json"), """{"eos_token": "<|end|>"}""");
-    }
 
     private string[] Arguments(string verb, string data, string output, params string[] more) =>
         ["train", verb, .. Common, "--set", $"data.path={this[data]}", "--out", this[output], "--json", .. more];

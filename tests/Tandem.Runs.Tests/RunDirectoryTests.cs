@@ -86,6 +86,27 @@ public sealed class RunDirectoryTests
         Assert.Equal(before, File.ReadAllText(path));
     }
 
+    [Theory]
+    [InlineData(false, false, false)]
+    [InlineData(true, false, true)]
+    [InlineData(false, true, true)]
+    public void Discard_NothingComputed_LeavesNoDirectory(bool computed, bool resumed, bool stays)
+    {
+        using var folder = new TemporaryFolder();
+        if (resumed)
+            RunDirectory.Open(folder["run"], Recipe).Dispose();
+        using (RunDirectory run = RunDirectory.Open(folder["run"], Recipe))
+        {
+            if (computed)
+                run.Stage("one", _ => 1);
+            run.Discard();
+        }
+
+        Assert.Equal(stays, Directory.Exists(folder["run"]));
+        using RunDirectory again = RunDirectory.Open(folder["run"], Recipe);
+        Assert.Equal(stays, again.IsResumed);
+    }
+
     [Fact]
     public void Directory_WithOtherFiles_IsRefused()
     {

@@ -84,7 +84,8 @@ internal static class ExperimentCommand
         WorldConfiguration.Keep(run, world, ladder);
         using WorkerPool pool = settings.Pool();
         using Reports.LiveDisplay display = Reports.LiveDisplay.OnStandardError();
-        using Laboratory laboratory = settings.Laboratory(run, pool, world, ladder, display, new RunConfiguration());
+        using Laboratory laboratory = settings.Laboratory(
+            run, pool, world, ladder, new SeedForecast(display, configuration.Seeds, TimeProvider.System), new RunConfiguration());
         var result = new ExperimentResult
         {
             Kind = card.Kind,
@@ -93,7 +94,7 @@ internal static class ExperimentCommand
             Seeds = configuration.Seeds,
             Command = $"tandem experiment {Path.Combine(settings.Directory, RunDirectory.RecipeFileName)}",
             Recipe = recipe.Resolved.Yaml,
-            Findings = configuration.Create(laboratory).Run(),
+            Findings = Find(configuration, laboratory),
         };
         run.WriteFile(ExperimentResult.FileName, stream => JsonSerializer.Serialize(stream, result, RunPipeline.Json));
         run.WriteFile(ExperimentMarkdown.FileName, stream => stream.Write(System.Text.Encoding.UTF8.GetBytes(ExperimentMarkdown.Write(result))));
@@ -105,5 +106,19 @@ internal static class ExperimentCommand
             ExperimentTerminal.Render(result, AnsiConsole.Console);
         Console.Error.WriteLine($"Report: {Path.Combine(settings.Directory, RunDirectory.ReportFileName)}");
         return CommandLine.Done;
+    }
+
+    // What a recipe asks for and the world does not have is found when it is asked for.
+    private static ExperimentFindings Find(ExperimentConfiguration configuration, Laboratory laboratory)
+    {
+        try
+        {
+            return configuration.Create(laboratory).Run();
+        }
+        catch (UserFaultException fault) when (fault.Kind == FaultKind.Usage)
+        {
+            laboratory.Directory.Discard();
+            throw;
+        }
     }
 }

@@ -160,6 +160,18 @@ public sealed partial class RunDirectory : IDisposable
         }
     }
 
+    /// <summary>
+    /// Closes the directory, and deletes it where this invocation made it and no stage was completed: what a recipe leaves that
+    /// turns out not to run would hold its name and its identity.
+    /// </summary>
+    public void Discard()
+    {
+        bool worthless = !IsResumed && !_closed && !Ledger.Stages().Any(stage => stage.IsComplete);
+        Dispose();
+        if (worthless)
+            Directory.Delete(Path, recursive: true);
+    }
+
     /// <summary>Ends as a dying process does: nothing more is written, and the operating system releases the lock.</summary>
     internal void Abandon()
     {

@@ -84,7 +84,7 @@ public sealed class TextExperimentTests : IDisposable
     [Fact]
     public void Open_ModelsThatDoNotFit_AreNamed()
     {
-        TinyCheckpoints.WriteTokenizer(_files["other tokenizer"], splitsWords: true);
+        ByteTokenizerFiles.Write(_files["other tokenizer"], splitsWords: true);
         _files.WriteModel("stranger", 16, 1, "other tokenizer");
         Fault(_files.World with { Models = [_files["small"], _files["stranger"]] }, "The tokenizers of small and stranger differ in pre_tokenizer");
         Fault(_files.World with { Models = [_files["small"], _files["small"] + "/"] }, "Two models have the name small");

@@ -49,8 +49,12 @@ internal sealed class TaskFamiliesExperiment : IExperiment
     }
 
     /// <inheritdoc/>
-    public ExperimentFindings Run() => new TaskFamiliesFindings(
-        _configuration, [.. _families.Select(family => new FamilyOutcome(family.Rungs, [.. _configuration.Seeds.Select(seed => OfSeed(family, seed))]))]).Write();
+    public ExperimentFindings Run()
+    {
+        FamilySeed[][] seeds = [.. _configuration.Seeds.Select(seed => _families.Select(family => OfSeed(family, seed)).ToArray())];
+        return new TaskFamiliesFindings(
+            _configuration, [.. _families.Select((family, f) => new FamilyOutcome(family.Rungs, [.. seeds.Select(of => of[f])]))]).Write();
+    }
 
     private FamilySeed OfSeed((FamilyRungs Rungs, ITaskFamily World, ModelLadder Ladder) family, ulong seed)
     {

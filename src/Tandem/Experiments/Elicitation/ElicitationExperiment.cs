@@ -22,23 +22,20 @@ internal sealed class ElicitationExperiment(Laboratory laboratory, ElicitationCo
     {
         int[] counts = [.. configuration.Labels, configuration.CeilingLabels];
         LadderRung[] rungs = [.. configuration.Rungs.Select(name => laboratory.Ladder[name])];
-        var elicited = new List<ElicitedRung>();
-        foreach (LadderRung rung in rungs)
+        var seeds = rungs.ToDictionary(rung => rung, _ => new List<ElicitedSeed>());
+        foreach (ulong seed in configuration.Seeds)
         {
-            var seeds = new List<ElicitedSeed>();
-            foreach (ulong seed in configuration.Seeds)
+            IReadOnlyList<ChoiceItem> items = ItemPool.Questions(
+                laboratory.World, configuration.CeilingLabels, new RandomStream(seed).Fork("elicitation pool"));
+            foreach (LadderRung rung in rungs)
             {
-                IReadOnlyList<ChoiceItem> items = ItemPool.Questions(
-                    laboratory.World, configuration.CeilingLabels, new RandomStream(seed).Fork("elicitation pool"));
-                seeds.Add(new ElicitedSeed(
+                seeds[rung].Add(new ElicitedSeed(
                     seed, Probe(rung, seed, items, counts), [.. counts.Select(count => FineTune(rung, seed, [.. items.Take(count)]))]));
             }
-
-            elicited.Add(new ElicitedRung(rung, Prompt(rung), seeds));
         }
 
         return new ElicitationFindings(
-            configuration, elicited, _test, (laboratory.World as IPromptedFamily)?.PromptDescription).Write();
+            configuration, [.. rungs.Select(rung => new ElicitedRung(rung, Prompt(rung), seeds[rung]))], _test, (laboratory.World as IPromptedFamily)?.PromptDescription).Write();
     }
 
     // What the rung says without any label; null where the family has no way to ask.

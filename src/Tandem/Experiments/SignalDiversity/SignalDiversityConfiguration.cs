@@ -54,4 +54,7 @@ public sealed record PanelConfiguration
     /// <summary>The members, each taught on items of its own.</summary>
     [MinLength(1)]
     public IReadOnlyList<TaughtModel> Members { get; init; } = [];
+
+    /// <summary>Whether each member is taught with the recipe's number of labels; otherwise they share it.</summary>
+    public bool LabelsEach { get; init; }
 }

@@ -32,7 +32,7 @@ internal sealed class SignalDiversityExperiment : IExperiment
     private PanelOutcome Measure(PanelConfiguration panel, ulong seed)
     {
         string key = panel.Name.Replace(' ', '-');
-        int share = _configuration.Labels / panel.Members.Count;
+        int share = panel.LabelsEach ? _configuration.Labels : _configuration.Labels / panel.Members.Count;
         IReadOnlyList<ChoiceItem> pool = _models.Draw(_configuration.PolicyItems, seed, "policy pool");
         TrainedModel[] members =
         [

@@ -38,22 +38,25 @@ internal sealed class SignalDiversityFindings
             "Do reward models taught by several heterogeneous sources err less together, prefer better and train better policies than "
             + "one, at an equal number of labels?",
         Method =
-            $"Each panel is taught with {_configuration.Labels} labels of a simulated human, shared out over its members, who see "
-            + $"different items; its reward is the mean of their log-probabilities. Pairs are made of {_configuration.TestItems} test items "
-            + "a seed in the manner of RewardBench: chat (lowest level), hard (highest) and safety, which count equally. Policies "
-            + $"({_configuration.Policy}) are trained on the rewards of {_configuration.PolicyItems} items. Intervals are Student's t over "
-            + $"the seeds ({Seeds}); of one seed, over its items. Holm's correction is over the {_pairs.Count + _policies.Count} comparisons.",
+            $"Each panel is taught with {_configuration.Labels} labels of a simulated human, shared out over its members unless the panel's "
+            + "name says that each has as many; members see different items, and a panel's reward is the mean of their log-probabilities. "
+            + $"Pairs are made of {_configuration.TestItems} test items a seed in the manner of RewardBench: chat (lowest level), hard "
+            + $"(highest) and safety, which count equally. Policies ({_configuration.Policy}) are trained on the rewards of "
+            + $"{_configuration.PolicyItems} items. Intervals are Student's t over the seeds ({Seeds}); of one seed, over its items. Holm's "
+            + $"correction is over the {_pairs.Count + _policies.Count} comparisons.",
         Claims =
         [
             ErrsLessTogether(),
-            Better("A panel prefers better than one reward model taught with as many labels", _pairs),
-            Better("A policy trained on a panel's rewards is better than one trained on a single model's", _policies),
+            .. Better("A panel prefers better than one reward model taught with as many labels", _pairs, labelsEach: false),
+            .. Better("A policy trained on a panel's rewards is better than one trained on a single model's", _policies, labelsEach: false),
+            .. Better("A panel whose members each have as many labels as one reward model prefers better than it", _pairs, labelsEach: true),
+            .. Better("A policy trained on the rewards of such a panel is better than one trained on the single model's", _policies, labelsEach: true),
         ],
         Tables = [PanelTable(), PairTable(), PolicyTable(), ComparisonTable()],
         Grids = [Grid()],
         Limits =
         [
-            "Equal labels: each member of a panel has its share of them, and is worse than the single model; what is compared is the whole.",
+            "Members that share the labels are each worse than the single model; members that each have as many cost as many times the labels.",
             "The personas' blindness is planted, and the human is simulated. Rungs of one ladder share architecture and text, so that "
                 + "their errors are less diverse than those of unrelated models.",
             "A panel's rungs differ in what they can learn: where it is better or worse than the single model, that is part of the reason.",
@@ -66,7 +69,7 @@ internal sealed class SignalDiversityFindings
     private ExperimentClaim ErrsLessTogether()
     {
         const string Expected = "Members that differ in rung or persona err less together than members that differ in their seed";
-        PanelConfiguration[] several = [.. _configuration.Panels.Where(panel => panel.Members.Count > 1)];
+        PanelConfiguration[] several = [.. _configuration.Panels.Where(panel => panel.Members.Count > 1 && !panel.LabelsEach)];
         PanelConfiguration? alike = several.FirstOrDefault(panel => panel.Members.Distinct().Count() == 1);
         PanelConfiguration[] mixed = [.. several.Where(panel => panel.Members.Distinct().Count() > 1)];
         if (alike is null || mixed.Length == 0)
@@ -84,9 +87,16 @@ internal sealed class SignalDiversityFindings
         IEnumerable<double> Correlations(string name) => Of(name).Select(o => o.Correlation().Mean.Value);
     }
 
-    private static ExperimentClaim Better(string expected, IReadOnlyList<SeedComparison> comparisons) => new(
-        expected, "arXiv 2503.07660 (diverse signals)", string.Join("; ", comparisons.Select(c => c.ToText())) + ".",
-        ClaimRule.All([.. comparisons.Select(c => c.Verdict)]));
+    private IEnumerable<ExperimentClaim> Better(string expected, IReadOnlyList<SeedComparison> comparisons, bool labelsEach)
+    {
+        SeedComparison[] of = [.. comparisons.Where((_, i) => _configuration.Panels[i + 1].LabelsEach == labelsEach)];
+        if (of.Length > 0)
+        {
+            yield return new ExperimentClaim(
+                expected, "arXiv 2503.07660 (diverse signals)", string.Join("; ", of.Select(c => c.ToText())) + ".",
+                ClaimRule.All(of.Select(c => c.Verdict)));
+        }
+    }
 
     private ResultTable PanelTable() => new(
         "Panels",

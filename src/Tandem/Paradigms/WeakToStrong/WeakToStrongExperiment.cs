@@ -42,6 +42,8 @@ public sealed class WeakToStrongExperiment : IExperiment
     {
         WeakToStrongMethod first = _configuration.Methods[0];
         var measured = new List<WeakToStrongMeasurement>();
+        var conflicts = new List<ConflictMeasurement>();
+        var study = new ConflictStudy(_laboratory, _bench, _configuration);
         foreach (ulong seed in _configuration.Seeds)
         {
             foreach (RungPair pair in Pairs())
@@ -53,10 +55,11 @@ public sealed class WeakToStrongExperiment : IExperiment
                 measured.AddRange(new CompoundTeachers(_bench, _configuration).Of(seed)
                     .Select(teacher => _bench.Measure(seed, compound, first, teacher.Name, teacher.Teacher)));
             }
+
+            if (_configuration.Conflict.Pair.Student.Length > 0)
+                conflicts.AddRange(study.Run(seed));
         }
 
-        IReadOnlyList<ConflictMeasurement> conflicts = _configuration.Conflict.Pair.Student.Length == 0
-            ? [] : [.. _configuration.Seeds.SelectMany(new ConflictStudy(_laboratory, _bench, _configuration).Run)];
         return new WeakToStrongFindings(_configuration, _bench.Test, measured, conflicts).Write(_laboratory.World.Name);
     }
 
