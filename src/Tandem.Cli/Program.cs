@@ -6,7 +6,12 @@ using Tandem.Cli.Commands.Debates;
 
 // A file or a program behind a pipe gets plain text, whatever the terminal around it can show.
 if (Console.IsOutputRedirected)
+{
     AnsiConsole.Console = AnsiConsole.Create(new AnsiConsoleSettings { Ansi = AnsiSupport.No, ColorSystem = ColorSystemSupport.NoColors });
+
+    // There is no edge at which a table had to be wrapped.
+    AnsiConsole.Profile.Width = 250;
+}
 
 var root = new RootCommand(
     """

@@ -67,7 +67,7 @@ internal static class EvalCommand
         var limit = new Option<int?>("--limit", "-n") { Description = "The most records to take: the first ones, or with --seed a uniform sample." };
         var seed = new Option<ulong?>("--seed") { Description = "The seed of the sample and of the options' order." };
         var maximum = new Option<int?>("--max-tokens") { Description = "The most tokens of a prompt with its reply; longer prompts lose their beginning. By default the model's own limit, up to 4096." };
-        var threads = new Option<int>("--threads") { Description = "Threads; they change the time and nothing else.", DefaultValueFactory = _ => Environment.ProcessorCount };
+        Option<int> threads = RecipeOptions.Threads();
         var output = new Option<string?>("--out", "-o") { Description = "A file that gets the results as JSON." };
         var items = new Option<string?>("--items") { Description = "A file that gets one line of JSON for each item, for --compare." };
         var compare = new Option<string?>("--compare") { Description = "The --items file of another run: prints the paired difference." };

@@ -17,13 +17,7 @@ internal static class ExperimentCommand
     {
         var name = new Argument<string>("name") { Description = "The experiment: the name of its recipe, or a .yaml file." };
         var quick = new Option<bool>("--quick") { Description = "The recipe's quick form: fewer seeds, items and sizes, in under two minutes. It shows that all works, and decides little." };
-        var output = new Option<string?>("--out", "-o") { Description = "The run directory; default runs/<name of the recipe>." };
-        var seeds = new Option<string?>("--seeds") { Description = "A number of seeds (3), or a list (1,2,3)." };
-        var set = new Option<string[]>("--set") { Description = "A value of the recipe: --set test_items=500. May be repeated." };
-        var threads = new Option<int>("--threads") { Description = "Threads; they change the time and nothing else.", DefaultValueFactory = _ => Environment.ProcessorCount };
-        Option<string?> store = RunSettings.StoreOption();
-        var json = new Option<bool>("--json") { Description = "Print the result as JSON on standard output; progress goes to standard error." };
-        var dryRun = new Option<bool>("--dry-run") { Description = "Print the resolved recipe, and stop." };
+        var options = new RecipeOptions("test_items=500", dryRun: "") { Seeds = RecipeOptions.SeedsOption(), Store = RunSettings.StoreOption() };
         var command = new Command(
             "experiment",
             $"""
@@ -36,27 +30,15 @@ internal static class ExperimentCommand
               tandem experiment noise-sensitivity --quick
               tandem experiment my-recipe.yaml --seeds 5 --json > result.json
             """)
-        { name, quick, output, seeds, set, threads, store, json, dryRun };
-        command.SetAction(parsed =>
+        { name, quick };
+        foreach (Option option in options.All)
+            command.Add(option);
+        command.SetAction(parsed => options.Guard(parsed, (overrides, dryRun, settings) =>
         {
-            string directory = parsed.GetValue(output) ?? "";
-            return CommandLine.Guard(
-                cancellation =>
-                {
-                    List<RecipeOverride> overrides = [.. (parsed.GetValue(set) ?? []).Select(RecipeOverride.Parse)];
-                    if (parsed.GetValue(seeds) is { } seedList)
-                        overrides.Add(SeedList.Override(seedList));
-                    string recipe = parsed.GetValue(name)!;
-                    ExperimentCard card = ExperimentCard.Named(Recipes.IsKnown(recipe) ? Recipes.KindOf(recipe) : recipe);
-                    return Execute(
-                        card, Recipes.Read(card.Configuration, recipe, overrides, parsed.GetValue(quick)), parsed.GetValue(dryRun), recipeName =>
-                        {
-                            directory = directory.Length == 0 ? Path.Combine("runs", recipeName) : directory;
-                            return new RunSettings(directory, parsed.GetValue(threads), parsed.GetValue(json), cancellation) { Store = parsed.GetValue(store) };
-                        });
-                },
-                () => $"tandem resume {directory}");
-        });
+            string recipe = parsed.GetValue(name)!;
+            ExperimentCard card = ExperimentCard.Named(Recipes.IsKnown(recipe) ? Recipes.KindOf(recipe) : recipe);
+            return Execute(card, Recipes.Read(card.Configuration, recipe, overrides, parsed.GetValue(quick)), dryRun, settings);
+        }));
         return command;
     }
 

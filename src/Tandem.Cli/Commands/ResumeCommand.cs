@@ -11,7 +11,7 @@ internal static class ResumeCommand
     public static Command Create()
     {
         var directory = new Argument<string>("directory") { Description = "The run directory." };
-        var threads = new Option<int>("--threads") { Description = "Threads; they change the time and nothing else.", DefaultValueFactory = _ => Environment.ProcessorCount };
+        Option<int> threads = RecipeOptions.Threads();
         Option<string?> store = RunSettings.StoreOption();
         var json = new Option<bool>("--json") { Description = "Print the summary as JSON on standard output." };
         var command = new Command(

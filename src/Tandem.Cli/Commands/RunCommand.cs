@@ -20,14 +20,8 @@ internal static class RunCommand
             Description = $"A recipe: a .yaml file, or one of {string.Join(", ", Recipes.Embedded)}.",
             DefaultValueFactory = _ => "quickstart",
         };
-        var output = new Option<string?>("--out", "-o") { Description = "The run directory; default runs/<name of the recipe>." };
-        var seeds = new Option<string?>("--seeds") { Description = "A number of seeds (3), or a list (1,2,3)." };
+        var options = new RecipeOptions("competence.items=9600", dryRun: " and the stages") { Seeds = RecipeOptions.SeedsOption(), Store = RunSettings.StoreOption() };
         var arms = new Option<string?>("--arms") { Description = $"'all', or a list of {string.Join(", ", ArmPlan.Names)}." };
-        var set = new Option<string[]>("--set") { Description = "A value of the recipe: --set competence.items=9600. May be repeated." };
-        var threads = new Option<int>("--threads") { Description = "Threads; they change the time and nothing else.", DefaultValueFactory = _ => Environment.ProcessorCount };
-        Option<string?> store = RunSettings.StoreOption();
-        var json = new Option<bool>("--json") { Description = "Print the summary as JSON on standard output; progress goes to standard error." };
-        var dryRun = new Option<bool>("--dry-run") { Description = "Print the resolved recipe and the stages, and stop." };
         var command = new Command(
             "run",
             """
@@ -39,37 +33,22 @@ internal static class RunCommand
               tandem run --arms all --set evaluation.test_items=2400
               tandem run --config my-recipe.yaml --json > summary.json
             """)
-        { config, output, seeds, arms, set, threads, store, json, dryRun };
-        command.SetAction(parsed =>
+        { config, arms };
+        foreach (Option option in options.All)
+            command.Add(option);
+        command.SetAction(parsed => options.Guard(parsed, (overrides, dryRun, settingsOf) =>
         {
-            string directory = parsed.GetValue(output) ?? "";
-            return CommandLine.Guard(
-                cancellation =>
-                {
-                    List<RecipeOverride> overrides = [.. (parsed.GetValue(set) ?? []).Select(RecipeOverride.Parse)];
-                    if (parsed.GetValue(seeds) is { } seedList)
-                        overrides.Add(SeedList.Override(seedList));
-                    if (parsed.GetValue(arms) is { } armList)
-                        overrides.Add(new RecipeOverride("arms", ArmList(armList), $"--arms {armList}"));
-                    string name = parsed.GetValue(config)!;
-                    RunSettings Settings(string recipeName)
-                    {
-                        directory = directory.Length == 0 ? Path.Combine("runs", recipeName) : directory;
-                        return new RunSettings(directory, parsed.GetValue(threads), parsed.GetValue(json), cancellation) { Store = parsed.GetValue(store) };
-                    }
-
-                    if (TuneCommand.Execute(name, overrides, Settings, parsed.GetValue(dryRun)) is { } tuned)
-                        return tuned;
-                    if (ExperimentCommand.Execute(name, overrides, Settings, parsed.GetValue(dryRun)) is { } experimented)
-                        return experimented;
-                    Recipe<RunConfiguration> recipe = Recipes.Read<RunConfiguration>(name, overrides);
-                    RunSettings settings = Settings(recipe.Value.Name);
-                    return parsed.GetValue(dryRun)
-                        ? DryRun(recipe.Resolved, directory, RunPlan.Of(recipe.Value))
-                        : Execute(recipe, settings);
-                },
-                () => $"tandem resume {directory}");
-        });
+            if (parsed.GetValue(arms) is { } armList)
+                overrides.Add(new RecipeOverride("arms", ArmList(armList), $"--arms {armList}"));
+            string name = parsed.GetValue(config)!;
+            if (TuneCommand.Execute(name, overrides, settingsOf, dryRun) is { } tuned)
+                return tuned;
+            if (ExperimentCommand.Execute(name, overrides, settingsOf, dryRun) is { } experimented)
+                return experimented;
+            Recipe<RunConfiguration> recipe = Recipes.Read<RunConfiguration>(name, overrides);
+            RunSettings settings = settingsOf(recipe.Value.Name);
+            return dryRun ? DryRun(recipe.Resolved, settings.Directory, RunPlan.Of(recipe.Value)) : Execute(recipe, settings);
+        }));
         return command;
     }
 

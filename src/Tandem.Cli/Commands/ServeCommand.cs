@@ -15,7 +15,7 @@ internal static class ServeCommand
         var host = new Option<string>("--host") { Description = "The address to listen on. 0.0.0.0 lets other machines in: set a key.", DefaultValueFactory = _ => "127.0.0.1" };
         var key = new Option<string?>("--api-key-env") { Description = "The environment variable that holds the key which requests must bear." };
         var name = new Option<string?>("--name") { Description = "What requests call the model; the directory's name by default." };
-        var threads = new Option<int>("--threads") { Description = "Threads; they change the time and nothing else.", DefaultValueFactory = _ => Environment.ProcessorCount };
+        Option<int> threads = RecipeOptions.Threads();
         var concurrent = new Option<int>("--max-concurrent") { Description = "Sequences that are continued at once; others wait.", DefaultValueFactory = _ => 4 };
         var queue = new Option<int>("--queue") { Description = "Sequences that may wait; beyond, requests are told to come again (429).", DefaultValueFactory = _ => 64 };
         var context = new Option<int?>("--context") { Description = "The longest sequence, prompt included, in tokens; the model's own by default, up to 4096." };

@@ -29,7 +29,7 @@ internal static class TrainCommand
         };
         var output = new Option<string>("--out", "-o") { Description = "The ladder's folder.", DefaultValueFactory = _ => "ladder" };
         var rungs = new Option<string?>("--rungs") { Description = "Train these only: r1,r2. The manifest lists all that are complete." };
-        var threads = new Option<int>("--threads") { Description = "Threads; they change the time and nothing else.", DefaultValueFactory = _ => Environment.ProcessorCount };
+        Option<int> threads = RecipeOptions.Threads();
         var set = new Option<string[]>("--set") { Description = "A value of the recipe: --set held_out_rows=64. May be repeated." };
         var command = new Command(
             "pretrain",

@@ -42,11 +42,7 @@ internal static class TuneCommand
         where T : TuningConfiguration
     {
         var config = new Option<string>("--config", "-c") { Description = "A recipe: a .yaml file, or the name of one that ships with the program.", DefaultValueFactory = _ => recipeName };
-        var output = new Option<string?>("--out", "-o") { Description = "The run directory; default runs/<name of the recipe>." };
-        var set = new Option<string[]>("--set") { Description = "A value of the recipe: --set training.epochs=2. May be repeated." };
-        var threads = new Option<int>("--threads") { Description = "Threads; they change the time and nothing else.", DefaultValueFactory = _ => Environment.ProcessorCount };
-        var json = new Option<bool>("--json") { Description = "Print the result as JSON on standard output; progress goes to standard error." };
-        var dryRun = new Option<bool>("--dry-run") { Description = "Print the resolved recipe and what the training will take, and stop." };
+        var options = new RecipeOptions("training.epochs=2", dryRun: " and what the training will take");
         var command = new Command(
             verb,
             $"""
@@ -56,24 +52,11 @@ internal static class TuneCommand
               {example}
               tandem train {verb} --config my-recipe.yaml --out runs/mine --dry-run
             """)
-        { config, output, set, threads, json, dryRun };
-        command.SetAction(parsed =>
-        {
-            string directory = parsed.GetValue(output) ?? "";
-            return CommandLine.Guard(
-                cancellation =>
-                {
-                    Recipe<T> recipe = Recipes.Read<T>(parsed.GetValue(config)!, (parsed.GetValue(set) ?? []).Select(RecipeOverride.Parse));
-                    return Execute(recipe, Settings, parsed.GetValue(dryRun));
-
-                    RunSettings Settings(string name)
-                    {
-                        directory = directory.Length == 0 ? Path.Combine("runs", name) : directory;
-                        return new RunSettings(directory, parsed.GetValue(threads), parsed.GetValue(json), cancellation);
-                    }
-                },
-                () => $"tandem resume {directory}");
-        });
+        { config };
+        foreach (Option option in options.All)
+            command.Add(option);
+        command.SetAction(parsed => options.Guard(parsed, (overrides, dryRun, settings) =>
+            Execute(Recipes.Read<T>(parsed.GetValue(config)!, overrides), settings, dryRun)));
         return command;
     }
 

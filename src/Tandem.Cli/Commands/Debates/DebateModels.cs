@@ -104,7 +104,7 @@ internal sealed class DebateModelOptions
     private readonly Option<long?> _budget = new("--budget-tokens") { Description = "The most tokens that each server's model may spend in this run." };
     private readonly Option<int> _concurrency = new("--concurrency") { Description = "Debates that are under way at once.", DefaultValueFactory = _ => 8 };
     private readonly Option<int> _replyTokens = new("--reply-tokens") { Description = "The most tokens of a turn.", DefaultValueFactory = _ => 1024 };
-    private readonly Option<int> _threads = new("--threads") { Description = "Threads; they change the time and nothing else.", DefaultValueFactory = _ => Environment.ProcessorCount };
+    private readonly Option<int> _threads = RecipeOptions.Threads();
 
     public Option<string> Judge { get; } = new("--judge") { Description = "Who judges: human, a model directory, or NAME@http://server/v1.", DefaultValueFactory = _ => DebateCommand.Human };
 
