@@ -87,6 +87,25 @@ public sealed class RunDirectoryTests
     }
 
     [Theory]
+    [InlineData("other rungs", "other-rungs")]
+    [InlineData(" all, majority ", "all-majority")]
+    [InlineData("r3@6M", "r3@6M")]
+    [InlineData("../β/é.x", "x")]
+    public void Part_ANameOfAPerson_CanNameAStage(string name, string part)
+    {
+        Assert.Equal(part, StageKey.Part(name));
+        StageKey.Check(part);
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("βγ")]
+    [InlineData("..")]
+    [InlineData("scratch")]
+    public void Part_NothingLeft_IsAUsageFault(string name) =>
+        Assert.Equal(FaultKind.Usage, Assert.Throws<UserFaultException>(() => StageKey.Part(name)).Kind);
+
+    [Theory]
     [InlineData(false, false, false)]
     [InlineData(true, false, true)]
     [InlineData(false, true, true)]

@@ -58,11 +58,11 @@ public class WeakTargetsTests
     }
 
     [Fact]
-    public void MedianRadius_ThreeExamples_IsTheMiddleCertaintyAboveChance()
+    public void MedianRadius_ThreeLabels_IsTheMiddleCertaintyAboveChance()
     {
-        ChoiceTokensExample[] examples = [new([1], [], [0.9f, 0.1f]), new([1], [], [0.4f, 0.6f]), new([1], [], [0.7f, 0.3f])];
-        Assert.Equal(0.2f, WeakTargets.MedianRadius(examples), 1e-6f);
-        Assert.Throws<UserFaultException>(() => WeakTargets.MedianRadius(Array.Empty<ChoiceTokensExample>()));
+        float[][] labels = [[0.9f, 0.1f], [0.4f, 0.6f], [0.7f, 0.3f]];
+        Assert.Equal(0.2f, WeakTargets.MedianRadius(labels), 1e-6f);
+        Assert.Throws<UserFaultException>(() => WeakTargets.MedianRadius([]));
     }
 
     [Theory]

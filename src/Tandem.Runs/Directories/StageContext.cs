@@ -75,13 +75,24 @@ public sealed class StageContext
 }
 
 /// <summary>Rules for the keys of stages and the names of artefacts, which become paths.</summary>
-internal static class StageKey
+public static class StageKey
 {
-    public static void Check(string key, string what = "stage")
+    /// <summary>A name as a part of a key: white space becomes a hyphen, and what a key cannot have is left out.</summary>
+    /// <param name="name">A name that a person gave.</param>
+    /// <exception cref="UserFaultException">Nothing is left of it.</exception>
+    public static string Part(string name)
+    {
+        ArgumentNullException.ThrowIfNull(name);
+        string part = string.Concat(name.Trim().Select(c => char.IsWhiteSpace(c) ? "-" : IsAllowed(c) ? c.ToString() : "")).TrimStart('.');
+        return part.Length > 0 && part != RunDirectory.ScratchFolder ? part : throw new UserFaultException(
+            $"'{name}' names something whose results are kept in a folder of that name, and no folder can have it.",
+            "Give it a name of letters and digits.", FaultKind.Usage);
+    }
+
+    internal static void Check(string key, string what = "stage")
     {
         bool valid = key.Length is > 0 and <= 200 && key.Split('/').All(segment =>
-            segment.Length > 0 && segment[0] != '.' && segment != RunDirectory.ScratchFolder
-            && segment.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '_' or '-' or '@' or '=' or '+'));
+            segment.Length > 0 && segment[0] != '.' && segment != RunDirectory.ScratchFolder && segment.All(IsAllowed));
         if (!valid)
         {
             throw new ArgumentException(
@@ -90,9 +101,11 @@ internal static class StageKey
     }
 
     /// <summary>The keys that enclose a key, innermost first.</summary>
-    public static IEnumerable<string> Ancestors(string key)
+    internal static IEnumerable<string> Ancestors(string key)
     {
         for (int slash = key.LastIndexOf('/'); slash > 0; slash = key.LastIndexOf('/', slash - 1))
             yield return key[..slash];
     }
+
+    private static bool IsAllowed(char c) => char.IsAsciiLetterOrDigit(c) || c is '.' or '_' or '-' or '@' or '=' or '+';
 }

@@ -74,7 +74,7 @@ public sealed record ChoiceConfiguration
     /// <summary>β of <see cref="WeakLoss.Product"/>.</summary>
     public float ProductStrong { get; init; } = 1;
 
-    /// <summary>The radius of <see cref="WeakLoss.Window"/>, above 0: see also <see cref="WeakTargets.MedianRadius(IEnumerable{float[]})"/>.</summary>
+    /// <summary>The radius of <see cref="WeakLoss.Window"/>, above 0: see also <see cref="WeakTargets.MedianRadius"/>.</summary>
     public float WindowRadius { get; init; } = 0.15f;
 
     /// <summary>The share of the model's own answers when a share of the steps is done.</summary>

@@ -155,10 +155,7 @@ public static class WeakTargets
     /// The median over questions of how far the surest answer lies above chance, max q - 1/K: a radius for
     /// <see cref="WeakLoss.Window"/> that depends on the weak labels alone.
     /// </summary>
-    /// <exception cref="UserFaultException">There is no example.</exception>
-    public static float MedianRadius(IEnumerable<ChoiceTokensExample> examples) => MedianRadius(examples.Select(example => example.Target));
-
-    /// <summary>As the other overload, of the labels alone.</summary>
+    /// <param name="labels">The label of each question: a distribution over its answers.</param>
     /// <exception cref="UserFaultException">There is no label.</exception>
     public static float MedianRadius(IEnumerable<float[]> labels)
     {

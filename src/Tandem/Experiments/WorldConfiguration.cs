@@ -25,7 +25,7 @@ public record WorldConfiguration
 
     /// <summary>
     /// For text, the models: directories in Hugging Face's layout, or names in the hub's cache, that read the same tokens. A
-    /// rung is named by the last part of its path: <c>small</c> for <c>models/small</c>.
+    /// rung is named by the last part of its path: <c>small</c> for <c>models/small</c>; white space in it becomes a hyphen.
     /// </summary>
     public IReadOnlyList<string> Models { get; init; } = [];
 
@@ -89,6 +89,6 @@ public record WorldConfiguration
     {
         string name = Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(model)));
         int at = name.LastIndexOf('@');
-        return Directory.Exists(model) || at < 0 ? name : name[..at];
+        return StageKey.Part(Directory.Exists(model) || at < 0 ? name : name[..at]);
     }
 }

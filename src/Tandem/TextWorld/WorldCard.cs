@@ -1,4 +1,5 @@
 using Tandem.Datasets;
+using Tandem.Runs;
 using Tandem.Worlds;
 using Tandem.Worlds.Ladder;
 
@@ -11,7 +12,7 @@ internal sealed record WorldCard
     public const string FileName = "world.json";
 
     /// <summary>The name of the card of one of several worlds: <c>world-NAME.json</c>.</summary>
-    public static string FileOf(string world) => world.Length == 0 ? FileName : $"world-{world.Replace(' ', '-')}.json";
+    public static string FileOf(string world) => world.Length == 0 ? FileName : $"world-{StageKey.Part(world)}.json";
 
     /// <summary>The data.</summary>
     public required DataCard Data { get; init; }

@@ -32,6 +32,7 @@ public sealed class TinyExperimentTests : IDisposable
             panels:
               - {name: one, members: [{rung: r1}]}
               - {name: two, members: [{rung: r1}, {rung: r1, blind_to: item}]}
+              - {name: "two, β = 1 each", labels_each: true, members: [{rung: r1}, {rung: r1, blind_to: item}]}
             labels: 128
             policy: r1
             policy_items: 64

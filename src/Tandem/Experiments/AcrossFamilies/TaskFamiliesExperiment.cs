@@ -2,6 +2,7 @@ using Tandem.Competence;
 using Tandem.Evaluation;
 using Tandem.Generations;
 using Tandem.Language;
+using Tandem.Runs;
 using Tandem.Signals;
 using Tandem.Tensors;
 using Tandem.Training.FineTuning;
@@ -29,7 +30,7 @@ internal sealed class TaskFamiliesExperiment : IExperiment
                 $"training.decision_share is {configuration.Training.DecisionShare}, and not every family has episodes.", "Set it to 0.", FaultKind.Usage);
         }
 
-        if (configuration.Families.Select(f => f.Label).Distinct().Count() < configuration.Families.Count)
+        if (configuration.Families.Select(f => StageKey.Part(f.Label)).Distinct().Count() < configuration.Families.Count)
             throw new UserFaultException("Two of 'families' have the same name.", "Give each its own: name.", FaultKind.Usage);
         if (configuration.Cycles > configuration.Items / configuration.Training.BatchSize)
         {
@@ -70,14 +71,14 @@ internal sealed class TaskFamiliesExperiment : IExperiment
             Cancellation = _laboratory.Cancellation,
         };
         RandomStream random = new RandomStream(seed).Fork($"task families/{family.Rungs.Label}");
-        string key = $"{family.Rungs.Label}/seed{seed}";
+        string key = $"{StageKey.Part(family.Rungs.Label)}/seed{seed}";
         IReadOnlyList<ChoiceItem> test = Items(laboratory, ItemSplit.Test, _configuration.TestItems, random.Fork("test"));
         IReadOnlyList<ChoiceItem> pool = Items(laboratory, ItemSplit.Train, _configuration.Items, random.Fork("pool"));
         TrainedModel teacher = Teach(laboratory, family.Rungs, key, pool, random);
         int[] taught = laboratory.Score(teacher, test).Choices();
         var labels = new Lazy<OptionScores>(() => laboratory.Score(teacher, pool));
         ScheduleOutcome Of(TrainingSchedule schedule) => laboratory.Stage(
-            $"{key}/{schedule.Name.Replace(' ', '-')}", $"{family.Rungs.Label}, seed {seed}: {schedule.Name}", 0,
+            $"{key}/{StageKey.Part(schedule.Name)}", $"{family.Rungs.Label}, seed {seed}: {schedule.Name}", 0,
             stage => Train(laboratory, stage, family.Rungs.Student, schedule, pool, labels, test, random),
             outcome => $"{outcome.Flops / 1e9:0} GFLOP");
         return new FamilySeed(

@@ -3,6 +3,7 @@ using Tandem.Evaluation;
 using Tandem.Generations;
 using Tandem.Language;
 using Tandem.RiskDiscovery;
+using Tandem.Runs;
 using Tandem.Signals;
 using Tandem.Tensors;
 using Tandem.Training.FineTuning;
@@ -48,7 +49,7 @@ internal sealed class AlternationExperiment : IExperiment
             result => $"{result.Items.Count} of {pool.Count} items labelled");
         foreach (ArmOrder arm in ArmOrder.All(_configuration.Cycles, labels.Items.Count))
         {
-            string key = $"{arm.Name.Replace(",", "", StringComparison.Ordinal).Replace(' ', '-')}/seed{seed}";
+            string key = $"{StageKey.Part(arm.Name)}/seed{seed}";
             TrainingPath path = _laboratory.Stage(
                 key, $"{arm.Name}, seed {seed}: training", 0, stage => Train(stage, arm, pool, labels, items, random),
                 result => $"{result.Steps.Count} stages");

@@ -1,5 +1,6 @@
 using Tandem.Evaluation;
 using Tandem.Generations;
+using Tandem.Runs;
 using Tandem.Signals;
 using Tandem.Tensors;
 using Tandem.Training.FineTuning;
@@ -20,7 +21,7 @@ internal sealed class SignalDiversityExperiment : IExperiment
     public SignalDiversityExperiment(Laboratory laboratory, SignalDiversityConfiguration configuration)
     {
         (_laboratory, _configuration) = (laboratory, configuration);
-        if (configuration.Panels.Select(panel => panel.Name).Distinct(StringComparer.Ordinal).Count() < configuration.Panels.Count)
+        if (configuration.Panels.Select(panel => StageKey.Part(panel.Name)).Distinct(StringComparer.Ordinal).Count() < configuration.Panels.Count)
             throw new UserFaultException("Two panels have the same name.", "Give each its own.", FaultKind.Usage);
         _models = new TaughtModels(laboratory, configuration.Training, configuration.Human);
     }
@@ -31,7 +32,7 @@ internal sealed class SignalDiversityExperiment : IExperiment
 
     private PanelOutcome Measure(PanelConfiguration panel, ulong seed)
     {
-        string key = panel.Name.Replace(' ', '-');
+        string key = StageKey.Part(panel.Name);
         int share = panel.LabelsEach ? _configuration.Labels : _configuration.Labels / panel.Members.Count;
         IReadOnlyList<ChoiceItem> pool = _models.Draw(_configuration.PolicyItems, seed, "policy pool");
         TrainedModel[] members =

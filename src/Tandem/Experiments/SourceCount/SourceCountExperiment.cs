@@ -1,6 +1,7 @@
 using System.Globalization;
 using Tandem.Evaluation;
 using Tandem.Generations;
+using Tandem.Runs;
 using Tandem.Signals;
 using Tandem.Tensors;
 using Tandem.Worlds;
@@ -52,7 +53,7 @@ internal sealed class SourceCountExperiment : IExperiment
         TrainedModel[] models =
         [
             .. _configuration.Sources.Select((source, s) => _models.Teach(
-                $"source/{s}-{source.Label.Replace(' ', '-')}/seed{seed}", source, seed,
+                $"source/{s}-{StageKey.Part(source.Label)}/seed{seed}", source, seed,
                 _models.Draw(_configuration.TeachingItems, seed, $"teaching {s}", pool))),
         ];
         bool[][] acceptable = [.. pool.Select(item => item.Options.Select(o => o.Good).ToArray())];
@@ -88,8 +89,7 @@ internal sealed class SourceCountExperiment : IExperiment
             [
                 .. plans.Select(plan =>
                 {
-                    string name = plan.Name.Replace(",", "", StringComparison.Ordinal).Replace("β =", "bias", StringComparison.Ordinal);
-                    string key = $"student/{name.Replace(' ', '-')}/seed{seed}";
+                    string key = $"student/{StageKey.Part(plan.Name.Replace("β =", "bias", StringComparison.Ordinal))}/seed{seed}";
                     TrainedModel student = _models.Train(key, _configuration.Student, seed, pool, plan.Labels);
                     return new StudentOutcome(plan.Name, _models.Choices(key, student, test), test);
                 }),

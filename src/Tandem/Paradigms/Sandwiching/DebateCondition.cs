@@ -1,3 +1,5 @@
+using Tandem.Runs;
+
 namespace Tandem.Paradigms.Sandwiching;
 
 /// <summary>A debater of the experiment.</summary>
@@ -20,7 +22,7 @@ internal sealed record DebateCondition(string ProtocolName, SideAssignment Sides
     public string Key => string.Join(
         '/',
         new[] { "held", ProtocolName, Sides == SideAssignment.None ? "" : $"{Sides}", First?.Name ?? "", Second?.Name ?? "" }
-            .Where(part => part.Length > 0).Select(part => part.Replace(' ', '-')));
+            .Where(part => part.Length > 0).Select(StageKey.Part));
 
     /// <summary>The condition in words.</summary>
     public string Name => ProtocolName + (Sides, Second) switch

@@ -14,7 +14,7 @@ public sealed record SelfEnhancementConfiguration : ExperimentConfiguration
     [AllowedValues("self-enhancement")]
     public string Kind { get; init; } = "self-enhancement";
 
-    /// <summary>The rung that all policies start from; the <c>equal</c> judge is the same rung with another seed.</summary>
+    /// <summary>The rung that all policies start from; the <c>equal</c> judge is the same rung taught other items.</summary>
     public string Policy { get; init; } = "r3";
 
     /// <summary>The rung of the <c>weaker</c> judge.</summary>

@@ -59,11 +59,10 @@ internal sealed class SelfEnhancementExperiment : IExperiment
     private EnhancementArm Arm(string judge, int replicate, ulong seed, TrainedModel start, PolicyMeasurement measured)
     {
         List<RoundOutcome> rounds = [];
+
+        // What any judge was taught is left out for all, so that all judge the same items.
         List<IReadOnlyList<ChoiceItem>> used =
-        [
-            StartItems(StartKey(seed), seed),
-            .. judge is EnhancementArm.Weaker or EnhancementArm.Equal or EnhancementArm.Stronger ? [StartItems(JudgeKey(judge), 0)] : (IReadOnlyList<ChoiceItem>[])[],
-        ];
+            [StartItems(StartKey(seed), seed), .. _configuration.Arms.Where(IsTaught).Select(arm => StartItems(JudgeKey(arm, seed), seed))];
         TrainedModel policy = start;
         for (int round = 1; round <= _configuration.Rounds; round++)
         {
@@ -71,7 +70,7 @@ internal sealed class SelfEnhancementExperiment : IExperiment
             TrainedModel current = policy;
             RandomStream random = new RandomStream(seed).Fork("round", (ulong)round).Fork("run", (ulong)replicate);
             int number = round;
-            ICandidateJudge<ChoiceItem, int[]> asked = Judge(judge, current);
+            ICandidateJudge<ChoiceItem, int[]> asked = Judge(judge, seed, current);
             IReadOnlyList<ChoiceItem> items = ItemPool.Questions(_laboratory.World, _configuration.Items, random.Fork("items"), [.. used]);
             used.Add(items);
             RoundOutcome outcome = _laboratory.Stage(
@@ -89,15 +88,16 @@ internal sealed class SelfEnhancementExperiment : IExperiment
     private PolicyMeasurement Measure(OptionScores scores, TrainedModel start, ulong seed, int round) => PolicyMeasurement.Of(
         scores, _laboratory.Score(start, _test), _test, _configuration, new RandomStream(seed).Fork("measure", (ulong)round));
 
-    // The other judges are made once, with a seed of their own: they are the same for all seeds of the policy.
-    private ICandidateJudge<ChoiceItem, int[]> Judge(string judge, TrainedModel policy) => judge switch
+    private ICandidateJudge<ChoiceItem, int[]> Judge(string judge, ulong seed, TrainedModel policy) => judge switch
     {
         EnhancementArm.Truth => new TruthJudge(_configuration.Discount),
         EnhancementArm.Self or EnhancementArm.SelfValues => Model(policy, judge == EnhancementArm.SelfValues),
-        _ => Model(Start(JudgeKey(judge), _laboratory.Ladder[RungOf(judge)], 0), valuesOnly: false),
+        _ => Model(Start(JudgeKey(judge, seed), _laboratory.Ladder[RungOf(judge)], seed), valuesOnly: false),
     };
 
     private VerdictJudge Model(TrainedModel model, bool valuesOnly) => new(_laboratory, model, _configuration.Discount, valuesOnly);
+
+    private static bool IsTaught(string judge) => judge is EnhancementArm.Weaker or EnhancementArm.Equal or EnhancementArm.Stronger;
 
     private string RungOf(string judge) => judge switch
     {
@@ -129,7 +129,7 @@ internal sealed class SelfEnhancementExperiment : IExperiment
 
     private static string StartKey(ulong seed) => $"start/seed{seed}";
 
-    private static string JudgeKey(string judge) => $"judge/{judge}";
+    private static string JudgeKey(string judge, ulong seed) => $"judge/{judge}-seed{seed}";
 
     private static string Line(PolicyMeasurement measured) => string.Create(
         System.Globalization.CultureInfo.InvariantCulture,

@@ -35,7 +35,6 @@ internal sealed class SelfEnhancementFindings(
         ],
         Limits =
         [
-            "The judges beside the policy itself are made once: the seeds are of the policy, and share what these judges get wrong.",
             "Outputs are plans of a few decisions over given options, and not free text: distinct-n, self-BLEU and the Vendi score are over short outputs from few words, without those that all options share.",
             "Rounds of one run follow from each other, and controls of one seed have one start: the false-alarm rates have fewer independent observations than their n says.",
             "Judging is read from heads that share their trunk with the policy: what training does to the trunk, it does to the judge.",

@@ -3,6 +3,7 @@ using Tandem.Competence;
 using Tandem.Evaluation;
 using Tandem.Experiments;
 using Tandem.Generations;
+using Tandem.Runs;
 using Tandem.Tensors;
 using Tandem.Training.FineTuning;
 using Tandem.Worlds;
@@ -79,7 +80,7 @@ internal sealed class WeakToStrongBench
         LadderRung strong = Rung(pair.Student);
         IReadOnlyList<ChoiceItem> pool = Pool(seed);
         string order = $"{pair.Teacher}-{pair.Student}-seed{seed}";
-        string key = labels is not null ? $"{pair.Teacher}-{pair.Student}-{supervisor.Replace(' ', '-')}-seed{seed}"
+        string key = labels is not null ? $"{pair.Teacher}-{pair.Student}-{StageKey.Part(supervisor)}-seed{seed}"
             : method == _configuration.Methods[0] ? order
             : $"{pair.Teacher}-{pair.Student}-{method.Key}-seed{seed}";
         LearnedAnswers ceiling = Ceiling(seed, strong, method);

@@ -55,7 +55,7 @@ public sealed record WeakToStrongMethod
     [Range(0.0, 10.0)]
     public double ProductStrong { get; init; } = 1;
 
-    /// <summary>The radius of <see cref="WeakLoss.Window"/>; 0 for the median of the labels' own certainty (<see cref="WeakTargets.MedianRadius(IEnumerable{float[]})"/>).</summary>
+    /// <summary>The radius of <see cref="WeakLoss.Window"/>; 0 for the median of the labels' own certainty (<see cref="WeakTargets.MedianRadius"/>).</summary>
     [Range(0.0, 1.0)]
     public double WindowRadius { get; init; }
 
