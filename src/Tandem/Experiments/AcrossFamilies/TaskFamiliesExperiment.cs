@@ -90,7 +90,10 @@ internal sealed class TaskFamiliesExperiment : IExperiment
     private IReadOnlyList<ChoiceItem> Items(
         Laboratory laboratory, ItemSplit split, int count, RandomStream random, params IReadOnlyList<ChoiceItem>[] without) =>
         laboratory.World.Items(new ItemRequest(
-            count, split, random.NextUInt64(), Levels: laboratory.World is IPretrainingFamily ? _configuration.Levels : null) { Without = [.. without.SelectMany(items => items)] });
+            count, split, random.NextUInt64(), Levels: laboratory.World is IPretrainingFamily ? _configuration.Levels : null)
+        {
+            Without = [.. without.SelectMany(items => items)],
+        });
 
     private TrainedModel Teach(
         Laboratory laboratory, FamilyRungs rungs, string key, IReadOnlyList<ChoiceItem> pool, RandomStream random) => laboratory.Stage(

@@ -107,11 +107,12 @@ internal sealed class WeakToStrongClaims(
             return null;
         Estimate? rise = SeedMean.Of([.. arm.Select(m => m.UnknownRise.Value)]);
         Estimate? more = SeedMean.Of([.. arm.Select(m => m.UnknownRise.Value - m.KnownRise.Value)]);
+        ClaimVerdict risen = ClaimRule.Positive(rise);
         return new ExperimentClaim(
             "Under explicit conflict a student breaks values more on items that it knows and its teacher does not, and there more than on items that both know.",
             "Yang et al., arXiv 2406.11431",
             string.Create(CultureInfo.InvariantCulture, $"Rise of violations over the arm without conflict where only the student knows: {Text(rise)}; that rise less the one where both know: {Text(more)}. Items where only the student knows: {arm.Average(m => m.Unknown.Count):0} a seed."),
-            ClaimRule.Positive([rise]) == ClaimVerdict.Reproduced ? (ClaimRule.Positive([more]) == ClaimVerdict.Reproduced ? ClaimVerdict.Reproduced : ClaimVerdict.Partly) : ClaimRule.Positive([rise]));
+            risen == ClaimVerdict.Reproduced ? ClaimRule.All([risen, ClaimRule.Positive(more)]) : risen);
     }
 
     private static double Slope(WeakToStrongMeasurement[] pairs)
