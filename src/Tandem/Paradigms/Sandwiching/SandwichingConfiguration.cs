@@ -22,7 +22,7 @@ public sealed record SandwichingConfiguration : ExperimentConfiguration
     public IReadOnlyList<string> Debaters { get; init; } = ["r2@8M", "r3"];
 
     /// <summary>Items with truth on which the judge, and each debater's copy of itself, learns to read parts of stories.</summary>
-    [Range(64, 1_000_000)]
+    [Range(16, 1_000_000)]
     public int ReaderItems { get; init; } = 4800;
 
     /// <summary>Test items, the same for all protocols and seeds.</summary>
