@@ -12,8 +12,8 @@ namespace Tandem.Tensors.Operations;
 /// </summary>
 internal sealed unsafe class AttentionOperation : Operation
 {
-    /// <summary>Query rows of a block: with 128 keys, probabilities and their gradients take 64 KiB.</summary>
-    private const int BlockRows = 64;
+    /// <summary>Query rows of a block, whole tiles: with 128 keys, probabilities and their gradients take 75 KiB.</summary>
+    private const int BlockRows = 11 * SmallProduct.TileRows;
 
     private Tensor _q, _k, _v, _result;
     private int _qNode, _kNode, _vNode;
@@ -122,8 +122,19 @@ internal sealed unsafe class AttentionOperation : Operation
         _powers = arena.Floats(Math.Max(total, 1));
     }
 
-    // An odd number of cache lines: columns that are read down the rows then fall into different sets of the cache.
-    private static int KeyStride(int length) => AttentionWork.RoundUp(length) | 16;
+    // Room for keys in whole tiles; an odd number of cache lines, so that columns that are read down the rows fall into
+    // different sets of the cache.
+    private static int KeyStride(int length) => AttentionWork.RoundUp(length + SmallProduct.TileRows) | 16;
+
+    // [D, keys] in panels of 16 keys from rows of keys or values; zero after the last.
+    private static void PackPanels(float* rows, int stride, int length, int d, float* panels)
+    {
+        for (int key = 0; key < length; key += SmallProduct.TileColumns, panels += SmallProduct.TileColumns * d)
+        {
+            int count = Math.Min(SmallProduct.TileColumns, length - key);
+            GemmPacking.PackPanel(rows + ((long)key * stride), 1, stride, d, count, SmallProduct.TileColumns, panels);
+        }
+    }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void ForwardChunk(void* state, int chunk)
@@ -136,74 +147,81 @@ internal sealed unsafe class AttentionOperation : Operation
             return;
         int d = work.HeadSize, padded = work.Padded, keys = KeyStride(length);
         int qStride = work.Heads * d, kvStride = work.KeyValueHeads * d;
-        int blockRows = Math.Min(BlockRows, keys);
 
         float* scratch = ThreadScratch.Floats(
-            (long)keys * padded * 2 + (long)blockRows * (keys + (2 * padded)));
-        float* keysT = scratch;                          // [D, keys]
-        float* values = keysT + ((long)keys * padded);   // [keys, padded]
-        float* probabilities = values + ((long)keys * padded); // [blockRows, keys]
-        float* queries = probabilities + ((long)blockRows * keys); // [blockRows, padded]
-        float* outputs = queries + ((long)blockRows * padded);     // [blockRows, padded]
+            ((long)keys * padded * 2) + ((long)SmallProduct.TileRows * (keys + padded)) + (BlockRows * padded));
+        float* keyPanels = scratch;                      // [D, keys] in panels
+        float* values = keyPanels + ((long)keys * padded); // [keys, padded]
+        float* queries = values + ((long)keys * padded); // [BlockRows, padded]
+        float* probabilities = queries + (BlockRows * padded); // [6, keys]
+        float* outputs = probabilities + (SmallProduct.TileRows * keys); // [6, padded]
 
         float* k = work.K + ((long)first * kvStride) + ((long)keyValueHead * d);
         float* v = work.V + ((long)first * kvStride) + ((long)keyValueHead * d);
-        work.Rotary.Pack(first, k, kvStride, length, d, 1f, values, keys, padded);
-        GemmPacking.PackPanel(values, 1, padded, d, length, keys, keysT);
-        SmallProduct.Pack(v, kvStride, length, d, 1f, values, keys, padded);
+        work.Rotary.Pack(first, k, kvStride, length, d, 1f, values, length, padded);
+        PackPanels(values, padded, length, d, keyPanels);
+        SmallProduct.Pack(v, kvStride, length, d, 1f, values, length, padded);
 
-        float* statistics = stackalloc float[8];
+        float* statistics = stackalloc float[2 * SmallProduct.TileRows];
         float* powers = work.PowersOf(chunk, length);
         int group = work.Heads / work.KeyValueHeads;
         bool exact = false, finite = true;
         for (int head = keyValueHead * group; head < (keyValueHead + 1) * group; head++)
         {
             float* powersOfHead = powers;
-            for (int start = 0; start < length; start += BlockRows)
+            for (int start = -AttentionWork.RowsBefore(length); start < length; start += BlockRows)
             {
-                int rows = Math.Min(BlockRows, length - start);
-                int paddedRows = (rows + 3) / 4 * 4;
+                int rows = Math.Min(BlockRows, length - start), before = Math.Max(-start, 0);
                 long rowOffset = ((long)(first + start) * qStride) + ((long)head * d);
-                float* q = work.Q + rowOffset;
                 AttentionFetch ahead = work.After(chunk, head, start, rows);
-                work.Rotary.Pack(first + start, q, qStride, rows, d, work.Scale, queries, paddedRows, padded);
-                for (int row = 0; row < paddedRows; row += 4)
+                new Span<float>(queries, before * padded).Clear();
+                work.Rotary.Pack(
+                    first + start + before, work.Q + rowOffset + ((long)before * qStride), qStride, rows - before, d, work.Scale,
+                    queries + (before * padded), rows - before, padded);
+                for (int row = 0; row < rows; row += SmallProduct.TileRows, before = 0)
                 {
-                    int visible = Math.Min(start + row + 4, length), width = AttentionWork.RoundUp(visible);
-                    float* tile = powers != null ? powers : probabilities + ((long)row * keys);
-                    int stride = powers != null ? width : keys;
-                    AttentionRows.Prefetch(work.Result + rowOffset + ((long)row * qStride), qStride, 4, d);
-                    AttentionRows.Prefetch(work.Q + ahead.Queries + ((long)row * qStride), qStride, 4, d);
-                    work.PrefetchKeys(ahead, row / 4);
+                    int visible = start + row + SmallProduct.TileRows, width = AttentionWork.RoundUp(visible);
+                    float* tile = powers != null ? powers : probabilities;
+                    AttentionRows.Prefetch(work.Result + rowOffset + ((long)row * qStride), qStride, SmallProduct.TileRows, d);
+                    AttentionRows.Prefetch(work.Q + ahead.Queries + ((long)row * qStride), qStride, SmallProduct.TileRows, d);
+                    work.PrefetchKeys(ahead, row / SmallProduct.TileRows);
                     SmallProduct.Multiply(
-                        queries + ((long)row * padded), padded, 1, keysT, keys, tile, stride, 4, width, d, false);
-                    if (start + row + 4 >= length)
-                        finite = AttentionPairs.AllFinite(tile + ((long)(length - 1 - start - row) * stride), length);
-                    work.Hide(tile, stride, first + start + row, Math.Min(4, rows - row));
-                    AttentionRows.Softmax(tile, stride, start + row, length, width, statistics);
-                    float* output = outputs + ((long)row * padded);
+                        queries + ((long)row * padded), padded, 1, keyPanels, SmallProduct.TileColumns, SmallProduct.TileColumns * d, tile,
+                        width, width, d, false);
+                    if (visible == length)
+                        finite = AttentionPairs.AllFinite(tile + ((SmallProduct.TileRows - 1) * width), length);
+                    work.Hide(tile + (before * width), width, first + start + row + before, SmallProduct.TileRows - before);
+                    AttentionRows.Softmax(tile, width, start + row, width, statistics);
                     if (exact)
-                        AttentionPairs.SumOverKeys(work, first, start + row, Math.Min(4, rows - row), tile, stride, values, output);
+                    {
+                        AttentionPairs.SumOverKeys(
+                            work, first, start + row + before, SmallProduct.TileRows - before, tile + (before * width), width, values,
+                            outputs + (before * padded));
+                    }
                     else
-                        SmallProduct.Multiply(tile, stride, 1, values, padded, output, padded, 4, padded, visible, false);
-                    for (int r = 0; r < 4 && row + r < rows; r++)
+                    {
+                        SmallProduct.Multiply(
+                            tile, width, 1, values, padded, SmallProduct.TileColumns, outputs, padded, padded, visible, false);
+                    }
+
+                    for (int r = before; r < SmallProduct.TileRows; r++)
                     {
                         long position = first + start + row + r;
                         float* kept = work.Statistics + (((position * work.Heads) + head) * 2);
                         kept[0] = statistics[2 * r];
                         kept[1] = statistics[(2 * r) + 1];
                         float* destination = work.Result + (position * qStride) + ((long)head * d);
-                        SmallProduct.Unpack(output + (r * padded), padded, 1, d, kept[1], destination, qStride, false);
+                        SmallProduct.Unpack(outputs + (r * padded), padded, 1, d, kept[1], destination, qStride, false);
                     }
 
                     if (powers != null)
-                        powers += 4 * width;
+                        powers += SmallProduct.TileRows * width;
                 }
             }
 
             // The last row meets every key in its scores and every value in its sums: a number that is not finite shows there,
             // and the head is computed once more.
-            if (!exact && !(finite && AttentionPairs.AllFinite(outputs + ((length - 1) % BlockRows * padded), d)))
+            if (!exact && !(finite && AttentionPairs.AllFinite(outputs + ((SmallProduct.TileRows - 1) * padded), d)))
             {
                 exact = true;
                 powers = powersOfHead;
@@ -225,129 +243,134 @@ internal sealed unsafe class AttentionOperation : Operation
             return;
         int d = work.HeadSize, padded = work.Padded, keys = KeyStride(length);
         int qStride = work.Heads * d, kvStride = work.KeyValueHeads * d;
-        int blockRows = Math.Min(BlockRows, keys);
 
-        long panel = (long)keys * padded, block = (long)blockRows * padded, square = (long)blockRows * keys;
+        long panel = (long)keys * padded, block = BlockRows * padded, square = (long)BlockRows * keys;
         float* scratch = ThreadScratch.Floats((panel * 5) + (square * 2) + (block * 3));
-        float* keysT = scratch;                    // [D, keys]
-        float* valuesT = keysT + panel;            // [D, keys]
-        float* keyRows = valuesT + panel;          // [keys, padded]
+        float* keyPanels = scratch;                // [D, keys] in panels
+        float* valuePanels = keyPanels + panel;    // [D, keys] in panels
+        float* keyRows = valuePanels + panel;      // [keys, padded]
         float* keyGradients = keyRows + panel;     // [keys, padded]
         float* valueGradients = keyGradients + panel; // [keys, padded]
-        float* probabilities = valueGradients + panel; // [blockRows, keys]
-        float* scores = probabilities + square;    // [blockRows, keys]: gradients of the scores
-        float* queries = scores + square;          // [blockRows, padded], scaled
-        float* outputs = queries + block;          // [blockRows, padded]: gradients of the outputs
-        float* queryGradients = outputs + block;   // [blockRows, padded]
+        float* probabilities = valueGradients + panel; // [BlockRows, keys]
+        float* scores = probabilities + square;    // [BlockRows, keys]: gradients of the scores
+        float* queries = scores + square;          // [BlockRows, padded], scaled
+        float* outputs = queries + block;          // [BlockRows, padded]: gradients of the outputs
+        float* queryGradients = outputs + block;   // [BlockRows, padded]
         float* deltas = stackalloc float[BlockRows]; // Σ output·gradient of each row
 
         long keyOffset = ((long)first * kvStride) + ((long)keyValueHead * d);
-        work.Rotary.Pack(first, work.K + keyOffset, kvStride, length, d, 1f, keyRows, keys, padded);
-        GemmPacking.PackPanel(keyRows, 1, padded, d, length, keys, keysT);
-        GemmPacking.PackPanel(work.V + keyOffset, 1, kvStride, d, length, keys, valuesT);
+        float* powers = work.PowersOf(chunk, length);
+        work.Rotary.Pack(first, work.K + keyOffset, kvStride, length, d, 1f, keyRows, length, padded);
+        if (powers == null)
+            PackPanels(keyRows, padded, length, d, keyPanels);
+        PackPanels(work.V + keyOffset, kvStride, length, d, valuePanels);
         new Span<float>(keyGradients, (int)panel).Clear();
         new Span<float>(valueGradients, (int)panel).Clear();
-        float* powers = work.PowersOf(chunk, length);
 
         int group = work.Heads / work.KeyValueHeads;
         for (int head = keyValueHead * group; head < (keyValueHead + 1) * group; head++)
         {
-            for (int start = 0; start < length; start += BlockRows)
+            for (int start = -AttentionWork.RowsBefore(length); start < length; start += BlockRows)
             {
-                int rows = Math.Min(BlockRows, length - start);
-                int paddedRows = (rows + 3) / 4 * 4;
-                int blockKeys = AttentionWork.RoundUp(Math.Min(start + paddedRows, length));
+                int rows = Math.Min(BlockRows, length - start), before = Math.Max(-start, 0), real = rows - before;
                 long rowOffset = ((long)(first + start) * qStride) + ((long)head * d);
+                long realOffset = rowOffset + ((long)before * qStride);
                 AttentionFetch ahead = work.After(chunk, head, start, rows);
-                work.Rotary.Pack(first + start, work.Q + rowOffset, qStride, rows, d, work.Scale, queries, paddedRows, padded);
-                SmallProduct.Pack(work.ResultGradient + rowOffset, qStride, rows, d, 1f, outputs, paddedRows, padded);
-                AttentionRows.Dots(work.Result + rowOffset, work.ResultGradient + rowOffset, qStride, rows, d, deltas);
+                new Span<float>(queries, before * padded).Clear();
+                new Span<float>(outputs, before * padded).Clear();
+                work.Rotary.Pack(
+                    first + start + before, work.Q + realOffset, qStride, real, d, work.Scale, queries + (before * padded), real, padded);
+                SmallProduct.Pack(work.ResultGradient + realOffset, qStride, real, d, 1f, outputs + (before * padded), real, padded);
+                AttentionRows.Dots(work.Result + realOffset, work.ResultGradient + realOffset, qStride, real, d, deltas + before);
 
                 // Outputs show what is not finite of their rows' queries, and their products with gradients what is of these.
-                bool exact = work.Exact[chunk] || !AttentionPairs.AllFinite(deltas, rows);
-                for (int row = 0; row < paddedRows; row += 4)
+                bool exact = work.Exact[chunk] || !AttentionPairs.AllFinite(deltas + before, real);
+                for (int row = 0; row < rows; row += SmallProduct.TileRows)
                 {
-                    int visible = Math.Min(start + row + 4, length), width = AttentionWork.RoundUp(visible);
+                    int visible = start + row + SmallProduct.TileRows, width = AttentionWork.RoundUp(visible);
+                    int skipped = Math.Max(before - row, 0);
                     float* tile = probabilities + ((long)row * keys);
                     float* gradients = scores + ((long)row * keys);
                     long later = ahead.Queries + ((long)row * qStride);
-                    AttentionRows.Prefetch(work.Q + later, qStride, 4, d);
-                    AttentionRows.Prefetch(work.Result + later, qStride, 4, d);
-                    AttentionRows.Prefetch(work.ResultGradient + later, qStride, 4, d);
+                    AttentionRows.Prefetch(work.Q + later, qStride, SmallProduct.TileRows, d);
+                    AttentionRows.Prefetch(work.Result + later, qStride, SmallProduct.TileRows, d);
+                    AttentionRows.Prefetch(work.ResultGradient + later, qStride, SmallProduct.TileRows, d);
                     if (work.QGradient != null)
-                        AttentionRows.Prefetch(work.QGradient + rowOffset + ((long)row * qStride), qStride, 4, d);
-                    work.PrefetchKeys(ahead, row / 4);
+                        AttentionRows.Prefetch(work.QGradient + rowOffset + ((long)row * qStride), qStride, SmallProduct.TileRows, d);
+                    work.PrefetchKeys(ahead, row / SmallProduct.TileRows);
                     if (powers == null)
                     {
                         SmallProduct.Multiply(
-                            queries + ((long)row * padded), padded, 1, keysT, keys, tile, keys, 4, width, d, false);
-                        work.Hide(tile, keys, first + start + row, Math.Min(4, rows - row));
+                            queries + ((long)row * padded), padded, 1, keyPanels, SmallProduct.TileColumns, SmallProduct.TileColumns * d, tile,
+                            keys, width, d, false);
+                        work.Hide(tile + ((long)skipped * keys), keys, first + start + row + skipped, SmallProduct.TileRows - skipped);
                     }
 
                     SmallProduct.Multiply(
-                        outputs + ((long)row * padded), padded, 1, valuesT, keys, gradients, keys, 4, width, d, false);
-                    for (int r = 0; r < 4; r++)
+                        outputs + ((long)row * padded), padded, 1, valuePanels, SmallProduct.TileColumns, SmallProduct.TileColumns * d, gradients,
+                        keys, width, d, false);
+
+                    // The tiles of keys below go further than the groups of columns here.
+                    int end = AttentionWork.RoundUp(visible + SmallProduct.TileRows);
+                    for (int r = 0; r < SmallProduct.TileRows; r++)
                     {
                         int i = row + r;
                         float* p = tile + ((long)r * keys);
                         float* g = gradients + ((long)r * keys);
-                        if (i >= rows)
-                        {
-                            new Span<float>(p, width).Clear();
-                            new Span<float>(g, width).Clear();
+                        int computed = r < skipped ? 0 : width;
+                        new Span<float>(p + computed, end - computed).Clear();
+                        new Span<float>(g + computed, end - computed).Clear();
+                        if (r < skipped)
                             continue;
-                        }
-
                         float* kept = work.Statistics + ((((long)(first + start + i) * work.Heads) + head) * 2);
                         if (powers == null)
-                            AttentionRows.Exponentials(p, Math.Min(start + i + 1, length), width, kept[0]);
+                            AttentionRows.Powers(p, start + i + 1, width, kept[0]);
                         AttentionRows.ScoreGradients(
                             powers == null ? p : powers + ((long)r * width), p, g, width, kept[1], deltas[i]);
                     }
 
                     if (powers != null)
-                        powers += 4 * width;
+                        powers += SmallProduct.TileRows * width;
 
                     // dQ of these rows = dS·K
                     if (exact)
                     {
                         AttentionPairs.SumOverKeys(
-                            work, first, start + row, Math.Min(4, rows - row), gradients, keys, keyRows, queryGradients + ((long)row * padded));
+                            work, first, start + row + skipped, SmallProduct.TileRows - skipped, gradients + ((long)skipped * keys), keys, keyRows,
+                            queryGradients + ((row + skipped) * padded));
                         continue;
                     }
 
                     SmallProduct.Multiply(
-                        gradients, keys, 1, keyRows, padded, queryGradients + ((long)row * padded), padded, 4, padded,
-                        visible, false);
+                        gradients, keys, 1, keyRows, padded, SmallProduct.TileColumns, queryGradients + (row * padded), padded, padded, visible,
+                        false);
                 }
 
                 if (exact)
                 {
-                    AttentionPairs.AddOverRows(work, first, start, rows, probabilities, keys, outputs, valueGradients);
-                    AttentionPairs.AddOverRows(work, first, start, rows, scores, keys, queries, keyGradients);
-                    blockKeys = 0;
+                    long skip = (long)before * keys;
+                    AttentionPairs.AddOverRows(
+                        work, first, start + before, real, probabilities + skip, keys, outputs + (before * padded), valueGradients);
+                    AttentionPairs.AddOverRows(work, first, start + before, real, scores + skip, keys, queries + (before * padded), keyGradients);
                 }
 
                 // Rows before a key's own row have probability 0 (or were not computed): the sums start at the key's tile.
-                for (int key = 0; key < blockKeys; key += 4)
+                for (int key = 0; key < start + rows && !exact; key += SmallProduct.TileRows)
                 {
-                    int from = Math.Clamp(key - start, 0, paddedRows) / 4 * 4;
-                    int depth = paddedRows - from;
-                    if (depth == 0)
-                        continue;
+                    int from = Math.Max(key - start, 0) / SmallProduct.TileRows * SmallProduct.TileRows;
                     SmallProduct.Multiply(
-                        probabilities + ((long)from * keys) + key, 1, keys, outputs + ((long)from * padded), padded,
-                        valueGradients + ((long)key * padded), padded, 4, padded, depth, true);
+                        probabilities + ((long)from * keys) + key, 1, keys, outputs + (from * padded), padded, SmallProduct.TileColumns,
+                        valueGradients + ((long)key * padded), padded, padded, rows - from, true);
                     SmallProduct.Multiply(
-                        scores + ((long)from * keys) + key, 1, keys, queries + ((long)from * padded), padded,
-                        keyGradients + ((long)key * padded), padded, 4, padded, depth, true);
+                        scores + ((long)from * keys) + key, 1, keys, queries + (from * padded), padded, SmallProduct.TileColumns,
+                        keyGradients + ((long)key * padded), padded, padded, rows - from, true);
                 }
 
                 if (work.QGradient != null)
                 {
                     work.Rotary.Unpack(
-                        first + start, queryGradients, padded, rows, d, work.Scale, work.QGradient + rowOffset, qStride,
-                        work.AccumulateQ);
+                        first + start + before, queryGradients + (before * padded), padded, real, d, work.Scale, work.QGradient + realOffset,
+                        qStride, work.AccumulateQ);
                 }
             }
         }

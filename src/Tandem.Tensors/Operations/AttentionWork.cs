@@ -38,12 +38,17 @@ internal unsafe struct AttentionWork
     /// <summary>Whole groups of the columns that <see cref="AttentionRows"/> works on.</summary>
     public static int RoundUp(int count) => (count + 15) / 16 * 16;
 
-    /// <summary>The kept exponentials of one head: tiles of four rows, each as wide as the keys that it sees.</summary>
+    /// <summary>
+    /// Rows of nothing that complete the first tile of a sequence: the tiles that see most keys are then whole.
+    /// </summary>
+    public static int RowsBefore(int length) => (SmallProduct.TileRows - (length % SmallProduct.TileRows)) % SmallProduct.TileRows;
+
+    /// <summary>The kept exponentials of one head: tiles of rows, each as wide as the keys that it sees.</summary>
     public static long PowersOfHead(int length)
     {
         long floats = 0;
-        for (int row = 0; row < length && length <= KeptLength; row += 4)
-            floats += 4 * RoundUp(Math.Min(row + 4, length));
+        for (int row = -RowsBefore(length); row < length && length <= KeptLength; row += SmallProduct.TileRows)
+            floats += SmallProduct.TileRows * RoundUp(row + SmallProduct.TileRows);
         return floats;
     }
 
@@ -91,11 +96,12 @@ internal unsafe struct AttentionWork
         int next = Math.Min(chunk + Threads, Chunks - 1);
         (sequence, int keyValueHead) = (next / KeyValueHeads, next % KeyValueHeads);
         first = Offsets[sequence];
+        int tiles = rows / SmallProduct.TileRows;
         return new AttentionFetch
         {
             Queries = (first * stride) + (keyValueHead * group * HeadSize),
             Keys = ((first * KeyValueHeads) + keyValueHead) * HeadSize,
-            KeysPerTile = (int)((Offsets[sequence + 1] - first + (rows / 4)) / ((rows / 4) + 1)),
+            KeysPerTile = (int)((Offsets[sequence + 1] - first + tiles) / (tiles + 1)),
         };
     }
 }

@@ -5,115 +5,137 @@ using System.Runtime.Intrinsics;
 namespace Tandem.Tensors.Operations;
 
 /// <summary>
-/// Products of matrices that fit a core's cache, as attention heads do: 4 × 16 tiles, each element one sequential chain
+/// Products of matrices that fit a core's cache, as attention heads do: 6 × 16 tiles, each element one sequential chain
 /// of fused multiply-adds over the inner dimension.
 /// </summary>
 internal static unsafe class SmallProduct
 {
+    /// <summary>Rows of a tile.</summary>
+    public const int TileRows = 6;
+
+    /// <summary>Columns of a tile, and of a packed panel of B.</summary>
+    public const int TileColumns = 16;
+
     /// <summary>
-    /// C = or += A·B with A[i, k] = a[i·<paramref name="rowStep"/> + k·<paramref name="depthStep"/>] and row-major B, C.
+    /// Six rows of C = or += A·B with A[i, k] = a[i·<paramref name="rowStep"/> + k·<paramref name="depthStep"/>], row-major C,
+    /// and B[k, 16·p + j] = b[p·<paramref name="panelStep"/> + k·<paramref name="ldb"/> + j].
     /// </summary>
     /// <param name="a">The first element of A.</param>
     /// <param name="rowStep">Floats from one row of A to the next.</param>
     /// <param name="depthStep">Floats from one inner index of A to the next.</param>
-    /// <param name="b">[depth, columns].</param>
+    /// <param name="b">[depth, columns], row-major or in panels.</param>
     /// <param name="ldb">Floats from one row of B to the next.</param>
-    /// <param name="c">[rows, columns].</param>
+    /// <param name="panelStep">Floats from 16 columns of B to the next 16: 16 in row-major order.</param>
+    /// <param name="c">[6, columns].</param>
     /// <param name="ldc">Floats from one row of C to the next.</param>
-    /// <param name="rows">A multiple of 4.</param>
     /// <param name="columns">A multiple of 16.</param>
     /// <param name="depth">The inner dimension.</param>
     /// <param name="accumulate">Whether the chains start at C instead of 0.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Multiply(
-        float* a, long rowStep, long depthStep, float* b, long ldb, float* c, long ldc, int rows, int columns, int depth,
+        float* a, nint rowStep, nint depthStep, float* b, nint ldb, nint panelStep, float* c, nint ldc, int columns, int depth,
         bool accumulate)
     {
-        long rowBytes = ldb * sizeof(float), depthBytes = depthStep * sizeof(float);
-        for (int i = 0; i < rows; i += 4)
+        nint rowBytes = ldb * sizeof(float), depthBytes = depthStep * sizeof(float);
+        for (; columns > 0; columns -= TileColumns, b += panelStep, c += TileColumns)
         {
-            for (int j = 0; j < columns; j += 16)
+            Vector256<float> c00 = default, c01 = default;
+            Vector256<float> c10 = default, c11 = default;
+            Vector256<float> c20 = default, c21 = default;
+            Vector256<float> c30 = default, c31 = default;
+            Vector256<float> c40 = default, c41 = default;
+            Vector256<float> c50 = default, c51 = default;
+            if (accumulate)
             {
-                float* a0 = a + (i * rowStep);
-                float* a3 = a0 + (3 * rowStep);
-                float* row = b + j;
-                float* c0 = c + (i * ldc) + j;
-                float* c1 = c0 + ldc;
-                float* c2 = c1 + ldc;
-                float* c3 = c2 + ldc;
-                Vector256<float> s00, s01, s10, s11, s20, s21, s30, s31;
-                if (accumulate)
-                {
-                    (s00, s01) = (Vector256.Load(c0), Vector256.Load(c0 + 8));
-                    (s10, s11) = (Vector256.Load(c1), Vector256.Load(c1 + 8));
-                    (s20, s21) = (Vector256.Load(c2), Vector256.Load(c2 + 8));
-                    (s30, s31) = (Vector256.Load(c3), Vector256.Load(c3 + 8));
-                }
-                else
-                {
-                    s00 = s01 = s10 = s11 = s20 = s21 = s30 = s31 = Vector256<float>.Zero;
-                }
-
-                // As in the kernels of Gemm: the end of a short loop is foreseen by the processor.
-                int k = depth;
-                for (; k >= 4; k -= 4)
-                {
-                    Step(
-                        ref a0, ref a3, rowStep, depthBytes, ref row, rowBytes, ref s00, ref s01, ref s10, ref s11, ref s20, ref s21,
-                        ref s30, ref s31);
-                    Step(
-                        ref a0, ref a3, rowStep, depthBytes, ref row, rowBytes, ref s00, ref s01, ref s10, ref s11, ref s20, ref s21,
-                        ref s30, ref s31);
-                    Step(
-                        ref a0, ref a3, rowStep, depthBytes, ref row, rowBytes, ref s00, ref s01, ref s10, ref s11, ref s20, ref s21,
-                        ref s30, ref s31);
-                    Step(
-                        ref a0, ref a3, rowStep, depthBytes, ref row, rowBytes, ref s00, ref s01, ref s10, ref s11, ref s20, ref s21,
-                        ref s30, ref s31);
-                }
-
-                for (; k != 0; k--)
-                {
-                    Step(
-                        ref a0, ref a3, rowStep, depthBytes, ref row, rowBytes, ref s00, ref s01, ref s10, ref s11, ref s20, ref s21,
-                        ref s30, ref s31);
-                }
-
-                Vector256.Store(s00, c0);
-                Vector256.Store(s01, c0 + 8);
-                Vector256.Store(s10, c1);
-                Vector256.Store(s11, c1 + 8);
-                Vector256.Store(s20, c2);
-                Vector256.Store(s21, c2 + 8);
-                Vector256.Store(s30, c3);
-                Vector256.Store(s31, c3 + 8);
+                float* from = c;
+                (c00, c01) = (Vector256.Load(from), Vector256.Load(from + 8));
+                from += ldc;
+                (c10, c11) = (Vector256.Load(from), Vector256.Load(from + 8));
+                from += ldc;
+                (c20, c21) = (Vector256.Load(from), Vector256.Load(from + 8));
+                from += ldc;
+                (c30, c31) = (Vector256.Load(from), Vector256.Load(from + 8));
+                from += ldc;
+                (c40, c41) = (Vector256.Load(from), Vector256.Load(from + 8));
+                from += ldc;
+                (c50, c51) = (Vector256.Load(from), Vector256.Load(from + 8));
             }
+
+            float* column = a, column3 = a + (3 * rowStep), row = b;
+
+            // As in the kernels of Gemm: the end of a short loop is foreseen by the processor.
+            int k = depth;
+            for (; k >= 4; k -= 4)
+            {
+                Step(
+                    ref column, ref column3, rowStep, depthBytes, ref row, rowBytes, ref c00, ref c01, ref c10, ref c11, ref c20, ref c21,
+                    ref c30, ref c31, ref c40, ref c41, ref c50, ref c51);
+                Step(
+                    ref column, ref column3, rowStep, depthBytes, ref row, rowBytes, ref c00, ref c01, ref c10, ref c11, ref c20, ref c21,
+                    ref c30, ref c31, ref c40, ref c41, ref c50, ref c51);
+                Step(
+                    ref column, ref column3, rowStep, depthBytes, ref row, rowBytes, ref c00, ref c01, ref c10, ref c11, ref c20, ref c21,
+                    ref c30, ref c31, ref c40, ref c41, ref c50, ref c51);
+                Step(
+                    ref column, ref column3, rowStep, depthBytes, ref row, rowBytes, ref c00, ref c01, ref c10, ref c11, ref c20, ref c21,
+                    ref c30, ref c31, ref c40, ref c41, ref c50, ref c51);
+            }
+
+            for (; k != 0; k--)
+            {
+                Step(
+                    ref column, ref column3, rowStep, depthBytes, ref row, rowBytes, ref c00, ref c01, ref c10, ref c11, ref c20, ref c21,
+                    ref c30, ref c31, ref c40, ref c41, ref c50, ref c51);
+            }
+
+            float* to = c;
+            Write(ref to, ldc, c00, c01);
+            Write(ref to, ldc, c10, c11);
+            Write(ref to, ldc, c20, c21);
+            Write(ref to, ldc, c30, c31);
+            Write(ref to, ldc, c40, c41);
+            Write(ref to, ldc, c50, c51);
         }
     }
 
     // One step of the inner dimension: the outer product of a column of A and a row of B.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Step(
-        ref float* a, ref float* a3, long rowStep, long depthBytes, ref float* b, long rowBytes,
-        ref Vector256<float> s00, ref Vector256<float> s01, ref Vector256<float> s10, ref Vector256<float> s11,
-        ref Vector256<float> s20, ref Vector256<float> s21, ref Vector256<float> s30, ref Vector256<float> s31)
+        ref float* a, ref float* a3, nint rowStep, nint depthBytes, ref float* b, nint rowBytes,
+        ref Vector256<float> c00, ref Vector256<float> c01, ref Vector256<float> c10, ref Vector256<float> c11,
+        ref Vector256<float> c20, ref Vector256<float> c21, ref Vector256<float> c30, ref Vector256<float> c31,
+        ref Vector256<float> c40, ref Vector256<float> c41, ref Vector256<float> c50, ref Vector256<float> c51)
     {
         Vector256<float> low = Vector256.Load(b), high = Vector256.Load(b + 8);
         Vector256<float> x = Vector256.Create(*a);
-        s00 = Vector256.FusedMultiplyAdd(x, low, s00);
-        s01 = Vector256.FusedMultiplyAdd(x, high, s01);
+        c00 = Vector256.FusedMultiplyAdd(x, low, c00);
+        c01 = Vector256.FusedMultiplyAdd(x, high, c01);
         x = Vector256.Create(a[rowStep]);
-        s10 = Vector256.FusedMultiplyAdd(x, low, s10);
-        s11 = Vector256.FusedMultiplyAdd(x, high, s11);
+        c10 = Vector256.FusedMultiplyAdd(x, low, c10);
+        c11 = Vector256.FusedMultiplyAdd(x, high, c11);
         x = Vector256.Create(a[2 * rowStep]);
-        s20 = Vector256.FusedMultiplyAdd(x, low, s20);
-        s21 = Vector256.FusedMultiplyAdd(x, high, s21);
+        c20 = Vector256.FusedMultiplyAdd(x, low, c20);
+        c21 = Vector256.FusedMultiplyAdd(x, high, c21);
         x = Vector256.Create(*a3);
-        s30 = Vector256.FusedMultiplyAdd(x, low, s30);
-        s31 = Vector256.FusedMultiplyAdd(x, high, s31);
+        c30 = Vector256.FusedMultiplyAdd(x, low, c30);
+        c31 = Vector256.FusedMultiplyAdd(x, high, c31);
+        x = Vector256.Create(a3[rowStep]);
+        c40 = Vector256.FusedMultiplyAdd(x, low, c40);
+        c41 = Vector256.FusedMultiplyAdd(x, high, c41);
+        x = Vector256.Create(a3[2 * rowStep]);
+        c50 = Vector256.FusedMultiplyAdd(x, low, c50);
+        c51 = Vector256.FusedMultiplyAdd(x, high, c51);
         b = (float*)((byte*)b + rowBytes);
         a = (float*)((byte*)a + depthBytes);
         a3 = (float*)((byte*)a3 + depthBytes);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Write(ref float* to, nint ldc, Vector256<float> low, Vector256<float> high)
+    {
+        low.Store(to);
+        high.Store(to + 8);
+        to += ldc;
     }
 
     /// <summary>destination[i, j] = source[i, j]·scale, zero up to [paddedRows, paddedColumns].</summary>
