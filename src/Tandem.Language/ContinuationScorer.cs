@@ -3,8 +3,9 @@ using Tandem.Tensors;
 namespace Tandem.Language;
 
 /// <summary>
-/// How probable a model finds continuations of a prompt, as multiple-choice questions are scored. The prompt goes through
-/// the model once for all of its continuations; nothing is padded; logits are computed where they are read.
+/// How probable a model finds continuations of a prompt, as multiple-choice questions are scored. A prompt goes through the
+/// model once for all of its continuations, and what prompts begin with in common, be it a text or examples, once for all of
+/// them; nothing is padded; logits are computed where they are read. The other questions do not change a question's bits.
 /// </summary>
 public static class ContinuationScorer
 {
@@ -25,7 +26,8 @@ public static class ContinuationScorer
         var sources = new List<int>(); // for each target its place among them
         var targets = new List<int>();
         var result = new ContinuationScore[questions.Count][];
-        for (int first = 0; first < questions.Count;)
+        List<PromptGroup> groups = PromptGroup.Of(questions, model.Configuration.HiddenSize, batchTokens);
+        for (int first = 0; first < groups.Count;)
         {
             batch.Clear();
             rows.Clear();
@@ -33,16 +35,17 @@ public static class ContinuationScorer
             targets.Clear();
             int end = first;
             do
-                Add(questions[end++], batch, rows, sources, targets);
-            while (end < questions.Count && batch.Count + questions[end].Tokens <= batchTokens);
+                Add(groups[end++], questions, batch, rows, sources, targets);
+            while (end < groups.Count && batch.Count + groups[end].Tokens <= batchTokens);
 
             tape.Begin(recording: false);
             Tensor hidden = tape.GatherRows(model.HiddenOf(tape, batch, [.. rows]), [.. sources]); // [targets, C]
             float[] logProbabilities = new float[targets.Count];
             tape.LogProbabilities(model.Logits(tape, hidden), [.. targets], logProbabilities);
             int at = 0;
-            for (; first < end; first++)
-                result[first] = [.. questions[first].Continuations.Select(continuation => Sum(logProbabilities, ref at, continuation.Length))];
+            foreach (int question in groups[first..end].SelectMany(group => group.Questions))
+                result[question] = [.. questions[question].Continuations.Select(continuation => Sum(logProbabilities, ref at, continuation.Length))];
+            first = end;
         }
 
         return result;
@@ -58,18 +61,26 @@ public static class ContinuationScorer
     }
 
     // A continuation's first token is foretold by the prompt's last, and nothing by its own last, which is left out.
-    private static void Add(ContinuationQuestion question, TokenBatch batch, List<int> rows, List<int> sources, List<int> targets)
+    private static void Add(
+        PromptGroup group, IReadOnlyList<ContinuationQuestion> questions, TokenBatch batch, List<int> rows, List<int> sources, List<int> targets)
     {
-        int last = rows.Count, next = batch.Count + question.Prompt.Length;
-        rows.Add(next - 1);
-        batch.AddBranches(question.Prompt.Span, [.. question.Continuations.Select(continuation => continuation[..^1])]);
-        foreach (ReadOnlyMemory<int> continuation in question.Continuations)
+        int beginning = batch.Count;
+        batch.Add(questions[group.Questions[0]].Prompt.Span[..group.Shared]);
+        foreach (int index in group.Questions)
         {
-            sources.Add(last);
-            sources.AddRange(Enumerable.Range(rows.Count, continuation.Length - 1));
-            rows.AddRange(Enumerable.Range(next, continuation.Length - 1));
-            targets.AddRange(continuation.Span);
-            next += continuation.Length - 1;
+            ContinuationQuestion question = questions[index];
+            ReadOnlySpan<int> branch = question.Prompt.Span[group.Shared..];
+            int next = batch.AddBranch(group.Shared, branch, [.. question.Continuations.Select(continuation => continuation[..^1])]) + branch.Length;
+            int last = rows.Count;
+            rows.Add(branch.IsEmpty ? beginning + group.Shared - 1 : next - 1);
+            foreach (ReadOnlyMemory<int> continuation in question.Continuations)
+            {
+                sources.Add(last);
+                sources.AddRange(Enumerable.Range(rows.Count, continuation.Length - 1));
+                rows.AddRange(Enumerable.Range(next, continuation.Length - 1));
+                targets.AddRange(continuation.Span);
+                next += continuation.Length - 1;
+            }
         }
     }
 }

@@ -75,6 +75,42 @@ public sealed class TokenBatch
     }
 
     /// <summary>
+    /// Adds to the last sequence a branch that follows its first tokens, and ends of the branch. The branch sees these tokens
+    /// and itself; an end sees the branch's tokens and itself too. All get the bits that <see cref="AddBranches"/> gives for the
+    /// tokens before, the branch and its ends in a sequence of their own: up to 15 tokens that nobody reads or sees are put
+    /// before a branch, so that its keys are summed in the lanes that they have there.
+    /// </summary>
+    /// <param name="beginning">How many of the sequence's first tokens the branch follows, none of them in a branch.</param>
+    /// <param name="branch">The branch; may be empty.</param>
+    /// <param name="ends">The ends; some may be empty.</param>
+    /// <returns>The row of the branch's first token, or of the first end's where the branch is empty.</returns>
+    /// <exception cref="ArgumentOutOfRangeException">The last sequence does not begin with so many tokens.</exception>
+    public int AddBranch(int beginning, ReadOnlySpan<int> branch, IReadOnlyList<ReadOnlyMemory<int>> ends)
+    {
+        ArgumentNullException.ThrowIfNull(ends);
+        int first = Sequences == 0 ? 0 : _offsets[^2], length = _tokens.Count - first;
+        if (beginning < 1 || beginning > length || _positions[first + beginning - 1] != beginning - 1)
+        {
+            throw new ArgumentOutOfRangeException(
+                nameof(beginning), beginning, $"The last sequence has {length} tokens: a branch can follow 1 to {length} of them, before its first branch.");
+        }
+
+        while ((_tokens.Count - first - beginning) % VectorMath.Lanes != 0)
+            Append([0], 0, default);
+        int row = _tokens.Count, before = row - first;
+        Append(branch, beginning, new HiddenKeys(beginning, before));
+        for (int i = 0; i < ends.Count; i++)
+        {
+            var hidden = new HiddenKeys(beginning, before, before + branch.Length, _tokens.Count - first);
+            Append(ends[i].Span, beginning + branch.Length, hidden);
+        }
+
+        _offsets[^1] = _tokens.Count;
+        _branches = true;
+        return row;
+    }
+
+    /// <summary>
     /// Packs a padded batch, padded on either side: the tokens whose mask is not 0, in order, the first of each
     /// sequence at position 0. Row i of the packed batch is the i-th unmasked place of the padded one.
     /// </summary>

@@ -210,12 +210,15 @@ public sealed unsafe partial class Tape
         {
             for (int row = offsets[sequence]; row < offsets[sequence + 1]; row++)
             {
-                if (hidden[row].Start < 0 || hidden[row].End < hidden[row].Start || hidden[row].End > row - offsets[sequence])
-                {
-                    throw new ArgumentOutOfRangeException(
-                        nameof(hidden), $"Row {row} cannot hide keys {hidden[row].Start} to {hidden[row].End}: it is key {row - offsets[sequence]} itself.");
-                }
+                RequireStretch(hidden[row].Start, hidden[row].End, row, row - offsets[sequence]);
+                RequireStretch(hidden[row].LaterStart, hidden[row].LaterEnd, row, row - offsets[sequence]);
             }
+        }
+
+        static void RequireStretch(int start, int end, int row, int key)
+        {
+            if (start < 0 || end < start || end > key)
+                throw new ArgumentOutOfRangeException(nameof(hidden), $"Row {row} cannot hide keys {start} to {end}: it is key {key} itself.");
         }
     }
 

@@ -95,6 +95,45 @@ public sealed class BranchTests : IDisposable
         });
     }
 
+    [Theory]
+    [MemberData(nameof(SmallModels.KindNumbers), MemberType = typeof(SmallModels))]
+    public void Score_QuestionsWithCommonBeginnings_HasTheBitsOfEachAlone(int kind)
+    {
+        using var transformer = SmallModels.Random(SmallModels.Kinds[kind]);
+        Check(shapes =>
+        {
+            // Each beginning with each set of ends, as questions about the same text; some questions are the same.
+            ContinuationQuestion[] questions =
+            [
+                .. Draw(transformer, shapes).SelectMany(s => s.Ends.Select(question => new ContinuationQuestion(
+                    (int[])[.. s.Beginning, .. question.Span],
+                    [.. s.Ends.Select((end, i) => (ReadOnlyMemory<int>)(int[])[1 + (i % 2), .. end.Span])]))),
+            ];
+            ContinuationScore[][] alone = [.. questions.Select(question => ContinuationScorer.Score(transformer, [question], _pool)[0])];
+            Assert.Equal(alone, ContinuationScorer.Score(transformer, questions, _pool));
+            Assert.Equal(alone.Reverse(), ContinuationScorer.Score(transformer, [.. questions.Reverse()], _pool, batchTokens: 150));
+        });
+    }
+
+    [Theory]
+    [InlineData(0, 12, 3 * 530)] // nothing in common
+    [InlineData(500, 12, 500 + (2 * 32) + 30)] // a text in common; two of the three questions fill up lanes
+    [InlineData(20, 4096, 20 + 512 + 510 + 530)] // little: the third would go through the scores of too many keys of others
+    [InlineData(20, 12, 3 * 530)] // little, and a model so small that already the second does
+    public void PromptGroups_OfThreeQuestions_ShareWhatSavesWork(int common, int width, int tokens)
+    {
+        int number = 0;
+        ContinuationQuestion[] questions =
+        [
+            .. Enumerable.Range(0, 3).Select(_ => new ContinuationQuestion(
+                (int[])[.. new int[common], .. Enumerable.Range(0, common == 500 ? 10 : 510 - common).Select(_ => ++number)],
+                [new int[11], new int[11]])),
+        ];
+        List<PromptGroup> groups = PromptGroup.Of(questions, width, 4096);
+        Assert.Equal([0, 1, 2], groups.SelectMany(group => group.Questions).Order());
+        Assert.Equal(tokens, groups.Sum(group => group.Tokens));
+    }
+
     public void Dispose() => _pool.Dispose();
 
     // Lengths of beginnings, and of ends with 16 well represented and empty ones among them.

@@ -96,12 +96,17 @@ public sealed class NotFiniteTests : IDisposable
     public void Attention_WithANotFiniteNumberAnywhere_SpreadsItToWhatSeesItOnly(
         int heads, int keyValueHeads, int headSize, int length, bool branches)
     {
-        // A short sequence, one of this length, with two branches that hide each other or without, and another short one.
+        // A short sequence, one of this length, with two branches that hide each other, the second of which has ends that do so
+        // too, or without, and another short one.
         int[] offsets = [0, 3, 3 + length, 3 + length + 5];
         int rows = offsets[^1], beginning = length / 3, firstEnd = length - (length / 4);
         HiddenKeys[]? hidden = branches ? new HiddenKeys[rows] : null;
         for (int row = firstEnd; branches && row < length; row++)
-            hidden![offsets[1] + row] = new HiddenKeys(beginning, firstEnd);
+        {
+            int end = (firstEnd + length) / 2;
+            hidden![offsets[1] + row] = row < end ? new HiddenKeys(beginning, firstEnd) : new HiddenKeys(beginning, firstEnd, firstEnd + 1, end);
+        }
+
         var random = new RandomStream(3);
         float[][] values = [.. new[] { heads, keyValueHeads, keyValueHeads, heads }.Select(h => Draw(rows * h * headSize))]; // q, k, v, dO
         float[][] clean = Fast();
@@ -113,7 +118,7 @@ public sealed class NotFiniteTests : IDisposable
         {
             for (int trial = 0; trial < trials; trial++)
             {
-                // Rows of the same tile of four as others, in the beginning, in a branch or near the end.
+                // Rows of the same tile of six as others, in the beginning, in a branch or near the end.
                 int place = random.NextInt32(values[part].Length);
                 float original = values[part][place];
                 foreach (float spoiled in length > 100 ? [float.NaN] : new[] { float.NaN, float.PositiveInfinity, float.NegativeInfinity })

@@ -144,7 +144,7 @@ internal static class OperationReferences
     private static int[] Seen(int first, int row, HiddenKeys[]? hidden) =>
     [
         .. Enumerable.Range(first, row - first + 1)
-            .Where(j => hidden is null || j - first < hidden[row].Start || j - first >= hidden[row].End),
+            .Where(j => hidden is null || !hidden[row].Hides(j - first)),
     ];
 
     public static double[] FeedForward(

@@ -63,7 +63,7 @@ internal unsafe struct AttentionWork
 
     /// <summary>Whether a row of the sequence that begins at <paramref name="first"/> sees a key of it up to its own.</summary>
     public readonly bool Sees(int first, int row, int key) =>
-        Hidden == null || key < Hidden[first + row].Start || key >= Hidden[first + row].End;
+        Hidden == null || !Hidden[first + row].Hides(key);
 
     /// <summary>Sets the scores of keys that rows do not see to -∞.</summary>
     public readonly void Hide(float* scores, int stride, int row, int rows)
@@ -71,7 +71,9 @@ internal unsafe struct AttentionWork
         for (int r = 0; Hidden != null && r < rows; r++)
         {
             HiddenKeys hidden = Hidden[row + r];
-            new Span<float>(scores + ((long)r * stride) + hidden.Start, hidden.End - hidden.Start).Fill(float.NegativeInfinity);
+            float* scoresOfRow = scores + ((long)r * stride);
+            new Span<float>(scoresOfRow + hidden.Start, hidden.End - hidden.Start).Fill(float.NegativeInfinity);
+            new Span<float>(scoresOfRow + hidden.LaterStart, hidden.LaterEnd - hidden.LaterStart).Fill(float.NegativeInfinity);
         }
     }
 

@@ -1,0 +1,54 @@
+using Tandem.Tensors;
+
+namespace Tandem.Language;
+
+/// <summary>Questions whose prompts begin with the same tokens, which go through the model once for all of them.</summary>
+/// <param name="Questions">Their places in the list of all.</param>
+/// <param name="Shared">The tokens in common; the whole prompt of a question by itself.</param>
+/// <param name="Tokens">The tokens that go through the model, with those that fill up lanes.</param>
+internal sealed record PromptGroup(List<int> Questions, int Shared, int Tokens)
+{
+    /// <summary>Groups all questions, neighbours in the order of their prompts first.</summary>
+    /// <param name="questions">The questions.</param>
+    /// <param name="width">The model's width.</param>
+    /// <param name="mostTokens">Tokens of a group, unless one question has more.</param>
+    public static List<PromptGroup> Of(IReadOnlyList<ContinuationQuestion> questions, int width, int mostTokens)
+    {
+        int[] order = [.. Enumerable.Range(0, questions.Count)];
+        Array.Sort(order, (a, b) =>
+        {
+            int difference = questions[a].Prompt.Span.SequenceCompareTo(questions[b].Prompt.Span);
+            return difference != 0 ? difference : a - b;
+        });
+        var groups = new List<PromptGroup>();
+        foreach (int next in order)
+        {
+            if (groups.Count > 0 && groups[^1].With(next, questions, width, mostTokens) is { } larger)
+                groups[^1] = larger;
+            else
+                groups.Add(new PromptGroup([next], questions[next].Prompt.Length, questions[next].Tokens));
+        }
+
+        return groups;
+    }
+
+    // The group with one more question; null where that takes longer than the question by itself.
+    private PromptGroup? With(int next, IReadOnlyList<ContinuationQuestion> questions, int width, int mostTokens)
+    {
+        int shared = questions[next].Prompt.Span.CommonPrefixLength(questions[Questions[0]].Prompt.Span[..Shared]);
+        if (shared == 0)
+            return null;
+        int tokens = shared, before = 0;
+        foreach (int question in (IEnumerable<int>)[.. Questions, next])
+        {
+            before = tokens;
+            tokens = shared + RoundUp(tokens - shared) + questions[question].Tokens - shared;
+        }
+
+        // Attention goes through the scores of hidden keys too: 4 operations per column against the 24 of a layer's weights.
+        long hidden = (long)(before - shared) * (tokens - before), saved = (long)Tokens + questions[next].Tokens - tokens;
+        return tokens <= mostTokens && hidden < 6L * width * saved ? new PromptGroup([.. Questions, next], shared, tokens) : null;
+    }
+
+    private static int RoundUp(int tokens) => (tokens + VectorMath.Lanes - 1) / VectorMath.Lanes * VectorMath.Lanes;
+}
