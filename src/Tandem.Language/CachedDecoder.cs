@@ -150,7 +150,7 @@ public sealed unsafe class CachedDecoder : IDisposable
             (Tensor q, Tensor k, Tensor v) = layer.Project(_tape, x, epsilon);                              // [N, H·D], [N, G·D], [N, G·D]
             _transformer.Rotation.Turn(q, positions);
             _transformer.Rotation.Turn(k, positions);
-            Store(i, k, v);
+            Cache.Store(i, _sequences, positions, k, v, _pool);
             if (i == configuration.Layers - 1 && wanted.Length < tokens.Length)
             {
                 if (wanted.IsEmpty)
@@ -166,15 +166,6 @@ public sealed unsafe class CachedDecoder : IDisposable
         }
 
         return _tape.RmsNorm(x, _transformer.FinalNorm, epsilon);                                           // [R, C]
-    }
-
-    private void Store(int layer, Tensor k, Tensor v)
-    {
-        for (int row = 0; row < k.Rows; row++)
-        {
-            Cache.Store(
-                layer, _sequences[row], _positions[row], k.Data + ((long)row * k.Columns), v.Data + ((long)row * v.Columns));
-        }
     }
 
     private Tensor Attention(int layer, Tensor q)

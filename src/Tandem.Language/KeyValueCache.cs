@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using Tandem.Tensors;
 
@@ -10,6 +11,9 @@ namespace Tandem.Language;
 /// </summary>
 public sealed unsafe class KeyValueCache : IDisposable
 {
+    // Tokens from which on waking a second thread costs less than it gains.
+    private const int ThreadedTokens = 8;
+
     private readonly int _headSize;
     private readonly int _heads;
     private readonly int[] _lengths;
@@ -88,19 +92,53 @@ public sealed unsafe class KeyValueCache : IDisposable
     /// <summary>The values of one sequence, [G, RowCapacity, D].</summary>
     internal float* Values(int layer, int sequence) => _values + Offset(layer, sequence);
 
-    /// <summary>Stores the key and value rows [G·D] of one token.</summary>
-    internal void Store(int layer, int sequence, int position, float* key, float* value)
+    /// <summary>Stores keys and values of tokens.</summary>
+    /// <param name="layer">Their layer.</param>
+    /// <param name="sequences">The sequence of each.</param>
+    /// <param name="positions">The position of each in its sequence; no two tokens have the same place.</param>
+    /// <param name="keys">[N, G·D].</param>
+    /// <param name="values">[N, G·D].</param>
+    /// <param name="pool">The threads, which take more than a few tokens together.</param>
+    internal void Store(int layer, ReadOnlySpan<int> sequences, ReadOnlySpan<int> positions, Tensor keys, Tensor values, WorkerPool pool)
     {
-        for (int head = 0; head < _heads; head++)
+        fixed (int* sequence = sequences, position = positions)
         {
-            long offset = (long)head * _headSize * RowCapacity;
-            float* keys = Keys(layer, sequence) + offset + position;
-            float* values = Values(layer, sequence) + offset + ((long)position * _headSize);
-            for (int d = 0; d < _headSize; d++)
+            var work = new StoreWork
             {
-                keys[(long)d * RowCapacity] = key[(head * _headSize) + d];
-                values[d] = value[(head * _headSize) + d];
+                ToKeys = Keys(layer, 0),
+                ToValues = Values(layer, 0),
+                Keys = keys.Data,
+                Values = values.Data,
+                Sequences = sequence,
+                Positions = position,
+                Heads = _heads,
+                HeadSize = _headSize,
+                Capacity = RowCapacity,
+            };
+            if (keys.Rows >= ThreadedTokens)
+            {
+                pool.Run(keys.Rows, &StoreToken, &work);
+                return;
             }
+
+            for (int token = 0; token < keys.Rows; token++)
+                StoreToken(&work, token);
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void StoreToken(void* state, int token)
+    {
+        ref StoreWork work = ref *(StoreWork*)state;
+        int d = work.HeadSize, capacity = work.Capacity, position = work.Positions[token];
+        long from = (long)token * work.Heads * d, to = (long)work.Sequences[token] * work.Heads * d * capacity;
+        for (int head = 0; head < work.Heads; head++, from += d, to += (long)d * capacity)
+        {
+            float* key = work.Keys + from;
+            float* toKeys = work.ToKeys + to + position;
+            for (int i = 0; i < d; i++, toKeys += capacity)
+                *toKeys = key[i];
+            new Span<float>(work.Values + from, d).CopyTo(new Span<float>(work.ToValues + to + ((long)position * d), d));
         }
     }
 
@@ -113,5 +151,18 @@ public sealed unsafe class KeyValueCache : IDisposable
         NativeMemory.AlignedFree(_values);
         _keys = null;
         _values = null;
+    }
+
+    private struct StoreWork
+    {
+        public float* ToKeys;
+        public float* ToValues;
+        public float* Keys;
+        public float* Values;
+        public int* Sequences;
+        public int* Positions;
+        public int Heads;
+        public int HeadSize;
+        public int Capacity;
     }
 }

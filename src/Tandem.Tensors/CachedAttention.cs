@@ -38,7 +38,7 @@ public static unsafe class CachedAttention
             Visible = visible,
             Result = result.Data,
             Capacity = capacity,
-            Heads = heads,
+            KeyValueHeads = keyValueHeads,
             Group = heads / keyValueHeads,
             HeadSize = headSize,
             Scale = (float)(1.0 / Math.Sqrt(headSize)),
@@ -46,7 +46,7 @@ public static unsafe class CachedAttention
         long cost = 0;
         for (int row = 0; row < q.Rows; row++)
             cost += 2L * visible[row] * q.Columns;
-        int chunks = q.Rows * heads;
+        int chunks = q.Rows * keyValueHeads;
         if (cost >= ThreadingThreshold)
         {
             pool.Run(chunks, &Chunk, &work);
@@ -57,41 +57,50 @@ public static unsafe class CachedAttention
             Chunk(&work, chunk);
     }
 
+    // A row and a key-value head, with the query heads that share it: keys and values come from memory once for all of them.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Chunk(void* state, int chunk)
     {
         ref Work work = ref *(Work*)state;
-        (int row, int head) = (chunk / work.Heads, chunk % work.Heads);
+        (int row, int keyValueHead) = (chunk / work.KeyValueHeads, chunk % work.KeyValueHeads);
         int d = work.HeadSize, visible = work.Visible[row], width = (visible + 15) / 16 * 16;
-        long offset = (long)(head / work.Group) * d * work.Capacity;
+        long offset = (long)keyValueHead * d * work.Capacity, heads = (long)chunk * work.Group * d;
         float* keys = work.Keys[row] + offset;
         float* values = work.Values[row] + offset;
-        float* q = work.Q + (((long)row * work.Heads) + head) * d;
-        float* result = work.Result + (((long)row * work.Heads) + head) * d;
+        float* weights = ThreadScratch.Floats((2 * width) + d);
+        float* otherWeights = weights + width;
+        float* query = otherWeights + width;
+        for (int head = 0; head < work.Group; head += 2)
+        {
+            float* q = work.Q + heads + (head * d);
+            float* result = work.Result + heads + (head * d);
+            float scale = Powers(work, q, keys, visible, query, weights);
+            int c = 0;
+            if (head + 1 < work.Group)
+            {
+                float otherScale = Powers(work, q + d, keys, visible, query, otherWeights);
+                for (; c + 32 <= d; c += 32)
+                    MixPair32(weights, otherWeights, values + c, visible, d, scale, otherScale, result + c, result + d + c);
+                MixRest(otherWeights, values, visible, d, c, otherScale, result + d);
+            }
 
-        float* scores = ThreadScratch.Floats(width + 16);
-        float* query = stackalloc float[d];
+            for (; c + 32 <= d; c += 32)
+                Mix32(weights, values + c, visible, d, scale, result + c);
+            MixRest(weights, values, visible, d, c, scale, result);
+        }
+    }
+
+    // exp(score - largest) of the keys that a query sees; returns 1 / their sum.
+    private static float Powers(in Work work, float* q, float* keys, int visible, float* query, float* powers)
+    {
+        int d = work.HeadSize, width = (visible + 15) / 16 * 16, key = 0;
         for (int i = 0; i < d; i++)
             query[i] = q[i] * work.Scale;
-        int key = 0;
         for (; key + 64 <= width; key += 64)
-            Scores64(query, keys + key, work.Capacity, d, scores + key);
+            Scores64(query, keys + key, work.Capacity, d, powers + key);
         for (; key < width; key += 16)
-            Scores16(query, keys + key, work.Capacity, d, scores + key);
-
-        float inverse = 1f / VectorMath.ExpAndSum(scores, visible, VectorMath.Max(scores, visible), scores);
-        int c = 0;
-        for (; c + 32 <= d; c += 32)
-            Mix32(scores, values + c, visible, d, inverse, result + c);
-        for (; c + 8 <= d; c += 8)
-            Mix8(scores, values + c, visible, d, inverse, result + c);
-        for (; c < d; c++)
-        {
-            float sum = 0f;
-            for (int j = 0; j < visible; j++)
-                sum = MathF.FusedMultiplyAdd(scores[j], values[((long)j * d) + c], sum);
-            result[c] = sum * inverse;
-        }
+            Scores16(query, keys + key, work.Capacity, d, powers + key);
+        return 1f / VectorMath.ExpAndSum(powers, visible, VectorMath.Max(powers, visible), powers);
     }
 
     // The scores of 64 keys: eight sums side by side, since one waits for its last addition.
@@ -158,6 +167,55 @@ public static unsafe class CachedAttention
         (s3 * factor).Store(result + 24);
     }
 
+    // 32 columns of the results of two heads with the same values: one alone would wait for its last additions.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void MixPair32(
+        float* weights, float* otherWeights, float* values, int visible, nint d, float scale, float otherScale, float* result, float* other)
+    {
+        Vector256<float> s0 = default, s1 = default, s2 = default, s3 = default, t0 = default, t1 = default, t2 = default, t3 = default;
+        for (int j = 0; j < visible; j++, values += d)
+        {
+            Vector256<float> weight = Vector256.Create(weights[j]), otherWeight = Vector256.Create(otherWeights[j]);
+            Vector256<float> value = Vector256.Load(values);
+            s0 = Vector256.FusedMultiplyAdd(weight, value, s0);
+            t0 = Vector256.FusedMultiplyAdd(otherWeight, value, t0);
+            value = Vector256.Load(values + 8);
+            s1 = Vector256.FusedMultiplyAdd(weight, value, s1);
+            t1 = Vector256.FusedMultiplyAdd(otherWeight, value, t1);
+            value = Vector256.Load(values + 16);
+            s2 = Vector256.FusedMultiplyAdd(weight, value, s2);
+            t2 = Vector256.FusedMultiplyAdd(otherWeight, value, t2);
+            value = Vector256.Load(values + 24);
+            s3 = Vector256.FusedMultiplyAdd(weight, value, s3);
+            t3 = Vector256.FusedMultiplyAdd(otherWeight, value, t3);
+        }
+
+        Vector256<float> factor = Vector256.Create(scale), otherFactor = Vector256.Create(otherScale);
+        (s0 * factor).Store(result);
+        (s1 * factor).Store(result + 8);
+        (s2 * factor).Store(result + 16);
+        (s3 * factor).Store(result + 24);
+        (t0 * otherFactor).Store(other);
+        (t1 * otherFactor).Store(other + 8);
+        (t2 * otherFactor).Store(other + 16);
+        (t3 * otherFactor).Store(other + 24);
+    }
+
+    // The columns from one on, fewer than 32.
+    private static void MixRest(float* weights, float* values, int visible, int d, int from, float scale, float* result)
+    {
+        int c = from;
+        for (; c + 8 <= d; c += 8)
+            Mix8(weights, values + c, visible, d, scale, result + c);
+        for (; c < d; c++)
+        {
+            float sum = 0f;
+            for (int j = 0; j < visible; j++)
+                sum = MathF.FusedMultiplyAdd(weights[j], values[((long)j * d) + c], sum);
+            result[c] = sum * scale;
+        }
+    }
+
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Mix8(float* weights, float* values, int visible, nint d, float scale, float* result)
     {
@@ -175,7 +233,7 @@ public static unsafe class CachedAttention
         public int* Visible;
         public float* Result;
         public int Capacity;
-        public int Heads;
+        public int KeyValueHeads;
         public int Group;
         public int HeadSize;
         public float Scale;
