@@ -27,24 +27,19 @@ internal static unsafe partial class GemmDriver<TKernel>
 
     public static void Multiply(in GemmProblem problem, WorkerPool pool)
     {
-        if (problem.AStep == 1)
+        bool alongRows = problem.AStep == 1;
+        if (alongRows ? problem.M <= DirectRows : problem.M <= 2 * TKernel.Rows && problem.K <= Gemm.ChunkDepth)
         {
-            if (problem.M <= DirectRows)
-                MultiplyDirectly(problem, pool);
-            else
-                MultiplyRows(problem, pool);
+            MultiplyDirectly(problem, pool);
+        }
+        else if (alongRows || GemmPartition.OutgrowsRegions(problem.M, problem.N))
+        {
+            MultiplyRows(problem, pool);
         }
         else
         {
-            if (problem.M <= 2 * TKernel.Rows && problem.K <= Gemm.ChunkDepth)
-            {
-                MultiplyDirectly(problem, pool);
-            }
-            else
-            {
-                GemmProblem only = problem;
-                MultiplyRegions(&only, 1, pool);
-            }
+            GemmProblem only = problem;
+            MultiplyRegions(&only, 1, pool);
         }
     }
 
@@ -146,7 +141,7 @@ internal static unsafe partial class GemmDriver<TKernel>
         }
     }
 
-    // Many rows of A, which run along k: all threads pack a block of B, then each takes blocks of rows.
+    // Many rows of A: all threads pack a block of B, then each takes blocks of rows.
     private static void MultiplyRows(in GemmProblem problem, WorkerPool pool)
     {
         int blockN = Math.Min(problem.N, GemmPartition.BlockWidth);
@@ -213,10 +208,11 @@ internal static unsafe partial class GemmDriver<TKernel>
         {
             int firstRow = tiles.FirstTile * TKernel.Rows, rows = Math.Min(tiles.LastTile * TKernel.Rows, p.M) - firstRow;
 
-            // A comes from memory: while a block of rows is computed, the one that this thread is likely to take next is fetched.
+            // Rows that are not packed come from memory: while a block of them is computed, the one that this thread is likely to
+            // take next is fetched.
             int panels = tiles.LastPanel - tiles.FirstPanel;
             var ahead = new Lookahead(LookaheadSteps(block, panels, rows));
-            if (block->Cut.IsGrid && tiles.FirstPanel == 0 && p.ARow <= 2 * block->Depth)
+            if (block->Cut.IsGrid && tiles.FirstPanel == 0 && p.AStep == 1 && p.ARow <= 2 * block->Depth)
                 AddNextRows(ref ahead, block, chunk / block->Cut.Across, p.A + block->Start, (int)p.ARow);
             MultiplyPanels(p.Block(firstRow, rows), block, tiles.FirstPanel, tiles.LastPanel, ref ahead);
         }
@@ -255,7 +251,19 @@ internal static unsafe partial class GemmDriver<TKernel>
         for (int from = 0; from < block->Depth; from += Gemm.ChunkDepth)
         {
             int depth = Math.Min(Gemm.ChunkDepth, block->Depth - from);
-            float* a = p.A + block->Start + from;
+            float* a = p.A + ((block->Start + from) * p.AStep);
+            nint aTile = TKernel.Rows * p.ARow, aRow = p.ARow, aStep = 1;
+            if (p.AStep != 1)
+            {
+                // Rows across k are packed by each block of them.
+                aTile = ((nint)Gemm.ChunkDepth * TKernel.Rows) + StripPadding;
+                float* strips = GemmScratch.Current.StripsA(Tiles(p.M) * aTile);
+                GemmPacking.PackStrips(a, p.AStep, depth, p.M, TKernel.Rows, strips, aTile);
+                a = strips;
+                aRow = 1;
+                aStep = TKernel.Rows;
+            }
+
             for (int panel = firstPanel; panel < lastPanel; panel++)
             {
                 int column = panel * TKernel.Columns;
@@ -269,17 +277,17 @@ internal static unsafe partial class GemmDriver<TKernel>
                     int some = tilesFetchingB * TKernel.Rows;
                     nint step = (TKernel.Columns * sizeof(float) + tilesFetchingB - 1) / tilesFetchingB;
                     MultiplyPanel(
-                        some, columns, depth, a, TKernel.Rows * p.ARow, p.ARow, 1, b, TKernel.Columns, c, p.Ldc, addend, addendRow,
+                        some, columns, depth, a, aTile, aRow, aStep, b, TKernel.Columns, c, p.Ldc, addend, addendRow,
                         (byte*)(b + block->PanelStride), step);
                     rows -= some;
-                    rowsOfA += some * p.ARow;
+                    rowsOfA += tilesFetchingB * aTile;
                     c += some * p.Ldc;
                     addend += some * addendRow;
                 }
 
                 byte* ahead = next.Take((nint)depth * Tiles(rows), b, out nint aheadStep);
                 MultiplyPanel(
-                    rows, columns, depth, rowsOfA, TKernel.Rows * p.ARow, p.ARow, 1, b, TKernel.Columns, c, p.Ldc, addend, addendRow, ahead,
+                    rows, columns, depth, rowsOfA, aTile, aRow, aStep, b, TKernel.Columns, c, p.Ldc, addend, addendRow, ahead,
                     aheadStep);
             }
         }

@@ -57,6 +57,12 @@ internal static class GemmPartition
     }
 
     /// <summary>
+    /// Whether a product whose rows of A run across k is too large for regions: neither operand would be packed just once, which
+    /// takes longer than packing all of B beforehand.
+    /// </summary>
+    public static bool OutgrowsRegions(int rows, int columns) => rows > RegionWidth && columns > RegionWidth;
+
+    /// <summary>
     /// Chunks of a product whose operands are both packed by the chunk: near squares, of which each thread has as many tiles.
     /// </summary>
     /// <param name="rows">Rows of C.</param>

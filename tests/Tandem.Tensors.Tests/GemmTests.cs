@@ -32,6 +32,7 @@ public sealed unsafe class GemmTests
     [InlineData(20, 4200, 300, 'X')]
     [InlineData(80, 90, 5000, 'X')]
     [InlineData(80, 2100, 700, 'N')]
+    [InlineData(771, 800, 600, 'X')]
     public void Multiply_LargerThanOneBlock_EqualsDefinitionBitForBit(int m, int n, int k, char form)
     {
         CheckAllPaths(form, m, n, k, accumulate: true, new RandomStream(1), (_, _) => { });
@@ -43,6 +44,7 @@ public sealed unsafe class GemmTests
     [InlineData(70, 300, 20, 'T')]
     [InlineData(90, 75, 600, 'X')]
     [InlineData(17, 200, 300, 'X')]
+    [InlineData(790, 1000, 30, 'X')]
     public void Multiply_ByMoreThreadsThanTilesOrAlmost_EqualsDefinitionBitForBit(int m, int n, int k, char form)
     {
         foreach (int threads in new[] { 5, 64 })
