@@ -13,7 +13,7 @@ internal static unsafe class GemmRow
     // Rows of the weight that are taken together.
     private const int Width = 16;
 
-    private const int ChunksPerThread = 4;
+    private const int ChunksPerThread = 6;
 
     /// <summary>Whether a product has the shape for it, and the path in use and the processor the instructions.</summary>
     public static bool Serves(in GemmProblem problem) =>
@@ -25,7 +25,8 @@ internal static unsafe class GemmRow
     /// <param name="pool">The threads, or null for the calling one alone.</param>
     public static void Multiply(GemmProblem* problem, WorkerPool? pool)
     {
-        var state = new State { Problem = problem, Chunks = pool is null ? 1 : Math.Min(problem->N / Width, pool.Threads * ChunksPerThread) };
+        var state = new State { Problem = problem, Threads = pool?.Threads ?? 1 };
+        state.Chunks = pool is null ? 1 : Math.Min(problem->N / Width, pool.Threads * ChunksPerThread);
         delegate*<void*, int, void> chunk = problem->HalfB == null ? &MultiplyChunk<Float32> : &MultiplyChunk<BFloat16>;
         if (pool is null)
             chunk(&state, 0);
@@ -40,24 +41,29 @@ internal static unsafe class GemmRow
         State* work = (State*)state;
         ref readonly GemmProblem p = ref *work->Problem;
         T* b = (T*)p.AddressOfB(0);
-        int blocks = p.N / Width;
-        int first = (int)((long)blocks * chunk / work->Chunks) * Width, end = (int)((long)blocks * (chunk + 1) / work->Chunks) * Width;
+        int first = FirstColumn(work, chunk), end = FirstColumn(work, chunk + 1);
         for (int column = first; column < end; column += Width)
         {
+            // After its last rows a thread is likely to go on with the chunk that follows those of the other threads.
+            int next = column + Width < end ? column + Width : FirstColumn(work, Math.Min(chunk + work->Threads, work->Chunks));
+            nint ahead = next < p.N ? (next - column) * p.BColumn : 0;
             for (int start = 0; start < p.K; start += Gemm.ChunkDepth)
             {
                 MultiplyBlock(
-                    Math.Min(Gemm.ChunkDepth, p.K - start), p.A + start, b + start + (column * p.BColumn), p.BColumn, p.C + column,
-                    p.Addend(0, column, start, out _));
+                    Math.Min(Gemm.ChunkDepth, p.K - start), p.A + start, b + start + (column * p.BColumn), p.BColumn, ahead,
+                    p.C + column, p.Addend(0, column, start, out _));
             }
         }
 
         p.AddResidual(0, 1, first, end - first);
     }
 
-    // c[j] = addend[j] + Σ a[k]·b[j, k]. Meanwhile the next rows are fetched, which are more than the processor follows by itself.
+    private static int FirstColumn(State* work, int chunk) => (int)((long)(work->Problem->N / Width) * chunk / work->Chunks) * Width;
+
+    // c[j] = addend[j] + Σ a[k]·b[j, k]. Meanwhile the rows that come next are fetched, which are more than the processor follows
+    // by itself.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void MultiplyBlock<T>(int depth, float* a, T* b, nint stride, float* c, float* addend)
+    private static void MultiplyBlock<T>(int depth, float* a, T* b, nint stride, nint ahead, float* c, float* addend)
         where T : unmanaged, IStoredElement<T>
     {
         Vector256<float> low = default, high = default;
@@ -65,8 +71,8 @@ internal static unsafe class GemmRow
         int k = 0;
         for (; k + 8 <= depth; k += 8)
         {
-            Eight(a + k, b + k, stride, ref low);
-            Eight(a + k, upper + k, stride, ref high);
+            Eight(a + k, b + k, stride, ahead, ref low);
+            Eight(a + k, upper + k, stride, ahead, ref high);
         }
 
         for (; k < depth; k++)
@@ -93,7 +99,7 @@ internal static unsafe class GemmRow
 
     // Eight steps of k for eight sums.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Eight<T>(float* a, T* b, nint stride, ref Vector256<float> sum)
+    private static void Eight<T>(float* a, T* b, nint stride, nint ahead, ref Vector256<float> sum)
         where T : unmanaged, IStoredElement<T>
     {
         T* b4 = b + (4 * stride);
@@ -103,14 +109,16 @@ internal static unsafe class GemmRow
         Vector256<float> r4 = T.Load(b4), r5 = T.Load(b4 + stride);
         Vector256<float> r6 = T.Load(b4 + (2 * stride)), r7 = T.Load(b4 + (3 * stride));
         GemmPacking.TransposeHalves(ref r4, ref r5, ref r6, ref r7);
-        Sse.Prefetch1(b + (Width * stride));
-        Sse.Prefetch1(b + ((Width + 1) * stride));
-        Sse.Prefetch1(b + ((Width + 2) * stride));
-        Sse.Prefetch1(b + ((Width + 3) * stride));
-        Sse.Prefetch1(b4 + (Width * stride));
-        Sse.Prefetch1(b4 + ((Width + 1) * stride));
-        Sse.Prefetch1(b4 + ((Width + 2) * stride));
-        Sse.Prefetch1(b4 + ((Width + 3) * stride));
+        T* next = b + ahead;
+        T* next4 = b4 + ahead;
+        Sse.Prefetch1(next);
+        Sse.Prefetch1(next + stride);
+        Sse.Prefetch1(next + (2 * stride));
+        Sse.Prefetch1(next + (3 * stride));
+        Sse.Prefetch1(next4);
+        Sse.Prefetch1(next4 + stride);
+        Sse.Prefetch1(next4 + (2 * stride));
+        Sse.Prefetch1(next4 + (3 * stride));
         sum = Vector256.FusedMultiplyAdd(Vector256.Create(a[0]), Avx.Permute2x128(r0, r4, 0x20), sum);
         sum = Vector256.FusedMultiplyAdd(Vector256.Create(a[1]), Avx.Permute2x128(r1, r5, 0x20), sum);
         sum = Vector256.FusedMultiplyAdd(Vector256.Create(a[2]), Avx.Permute2x128(r2, r6, 0x20), sum);
@@ -125,5 +133,6 @@ internal static unsafe class GemmRow
     {
         public GemmProblem* Problem;
         public int Chunks;
+        public int Threads;
     }
 }
