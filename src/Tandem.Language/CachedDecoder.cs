@@ -11,7 +11,7 @@ namespace Tandem.Language;
 public sealed unsafe class CachedDecoder : IDisposable
 {
     // Tokens are taken in blocks, which bounds the memory of a forward pass.
-    private const int BlockRows = 256;
+    private const int BlockRows = 1024;
 
     private readonly Transformer _transformer;
     private readonly WorkerPool _pool;
@@ -24,6 +24,11 @@ public sealed unsafe class CachedDecoder : IDisposable
     private readonly int[] _sequences = new int[BlockRows];
     private readonly int[] _positions = new int[BlockRows];
     private readonly int[] _ends = new int[BlockRows];
+
+    // The keys in the cache that a row attends to; 0 for rows of a prompt that begins in the block, whose keys are all in it.
+    private readonly int[] _visible = new int[BlockRows];
+    private readonly int[] _runs = new int[BlockRows + 1]; // where prompts begin, and every row of anything else
+    private int _runCount; // 0 where no prompt begins in the block
 
     /// <summary>Creates a decoder with an empty cache.</summary>
     /// <param name="transformer">The model; it needs a language head.</param>
@@ -101,6 +106,7 @@ public sealed unsafe class CachedDecoder : IDisposable
                 }
             }
 
+            FindPrompts(rows);
             Tensor last = Hidden(tokens.Tokens.Slice(start, rows), _ends.AsSpan(0, ends)); // [ends, C]
             if (ends > 0)
                 last.Values.CopyTo(new Span<float>(_lastRows + ((long)first * last.Columns), last.Length));
@@ -133,6 +139,26 @@ public sealed unsafe class CachedDecoder : IDisposable
         }
     }
 
+    // Prompts attend to themselves in blocks of rows, as in the full forward pass; other rows to the cache, one by one.
+    private void FindPrompts(int rows)
+    {
+        int runs = 0;
+        bool any = false;
+        for (int row = 0; row < rows; _runs[runs] = row)
+        {
+            int end = row + 1;
+            while (_positions[row] == 0 && end < rows && _sequences[end] == _sequences[row])
+                end++;
+            bool prompt = end > row + 1;
+            any |= prompt;
+            for (; row < end; row++)
+                _visible[row] = prompt ? 0 : _positions[row] + 1;
+            runs++;
+        }
+
+        _runCount = any ? runs : 0;
+    }
+
     /// <summary>
     /// The forward pass for the rows of <see cref="_sequences"/> and <see cref="_positions"/>; the final hidden states of some
     /// of them, in ascending order. Of the others the last layer computes nothing but keys and values.
@@ -157,10 +183,11 @@ public sealed unsafe class CachedDecoder : IDisposable
                     return default;
                 (x, q) = (_tape.GatherRows(x, wanted), _tape.GatherRows(q, wanted));                        // [R, C], [R, H·D]
                 for (int row = 0; row < wanted.Length; row++)
-                    (_sequences[row], _positions[row]) = (_sequences[wanted[row]], _positions[wanted[row]]);
+                    (_sequences[row], _visible[row]) = (_sequences[wanted[row]], _positions[wanted[row]] + 1);
+                _runCount = 0;
             }
 
-            Tensor mixed = Attention(i, q);                                                                 // [N, H·D]
+            Tensor mixed = Attention(i, q, k, v);                                                           // [N, H·D]
             x = layer.AddOutput(_tape, x, mixed);                                                           // [N, C]
             x = layer.FeedForward(_tape, x, epsilon);                                                       // [N, C]
         }
@@ -168,22 +195,26 @@ public sealed unsafe class CachedDecoder : IDisposable
         return _tape.RmsNorm(x, _transformer.FinalNorm, epsilon);                                           // [R, C]
     }
 
-    private Tensor Attention(int layer, Tensor q)
+    private Tensor Attention(int layer, Tensor q, Tensor k, Tensor v)
     {
+        var configuration = _transformer.Configuration;
+        Tensor result = _runCount > 0
+            ? _tape.Attention(q, k, v, _runs.AsSpan(0, _runCount + 1), configuration.Heads, configuration.KeyValueHeads)
+            : new Tensor(_tape.Arena.Floats(q.Length), null, q.Rows, q.Columns);
         float** keys = stackalloc float*[q.Rows];
         float** values = stackalloc float*[q.Rows];
-        int* visible = stackalloc int[q.Rows];
         for (int row = 0; row < q.Rows; row++)
         {
             keys[row] = Cache.Keys(layer, _sequences[row]);
             values[row] = Cache.Values(layer, _sequences[row]);
-            visible[row] = _positions[row] + 1;
         }
 
-        var result = new Tensor(_tape.Arena.Floats(q.Length), null, q.Rows, q.Columns);
-        CachedAttention.Attend(
-            q, keys, values, visible, Cache.RowCapacity, _transformer.Configuration.Heads,
-            _transformer.Configuration.KeyValueHeads, result, _pool);
+        fixed (int* visible = _visible)
+        {
+            CachedAttention.Attend(
+                q, keys, values, visible, Cache.RowCapacity, configuration.Heads, configuration.KeyValueHeads, result, _pool);
+        }
+
         return result;
     }
 }

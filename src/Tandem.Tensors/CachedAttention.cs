@@ -17,7 +17,7 @@ public static unsafe class CachedAttention
     /// <param name="q">[N, heads·D].</param>
     /// <param name="keys">For each row the keys that it sees, [keyValueHeads, D, capacity].</param>
     /// <param name="values">For each row the values that it sees, [keyValueHeads, capacity, D].</param>
-    /// <param name="visible">For each row the number of keys that it sees, at least 1.</param>
+    /// <param name="visible">For each row the number of keys that it sees; 0 leaves its result as it is.</param>
     /// <param name="capacity">A multiple of 16.</param>
     /// <param name="heads">Query heads; a multiple of <paramref name="keyValueHeads"/>.</param>
     /// <param name="keyValueHeads">Key and value heads.</param>
@@ -64,6 +64,8 @@ public static unsafe class CachedAttention
         ref Work work = ref *(Work*)state;
         (int row, int keyValueHead) = (chunk / work.KeyValueHeads, chunk % work.KeyValueHeads);
         int d = work.HeadSize, visible = work.Visible[row], width = (visible + 15) / 16 * 16;
+        if (visible == 0)
+            return;
         long offset = (long)keyValueHead * d * work.Capacity, heads = (long)chunk * work.Group * d;
         float* keys = work.Keys[row] + offset;
         float* values = work.Values[row] + offset;

@@ -17,7 +17,7 @@ public sealed class GenerationTests(ITestOutputHelper output) : IDisposable
         int[] tokens = SmallModels.Tokens(transformer.Configuration, 150);
         float[][] full = FullLogits(transformer, tokens);
 
-        // A prompt of more than one block beside a sequence that grows from one token.
+        // A prompt beside a sequence that grows from one token.
         Assert.Equal(full[129], decoder.Append(0, tokens.AsSpan(0, 130)).Values.ToArray());
         Assert.Equal(full[0], decoder.Append(1, tokens.AsSpan(0, 1)).Values.ToArray());
         for (int i = 1; i < 20; i++)
@@ -37,18 +37,18 @@ public sealed class GenerationTests(ITestOutputHelper output) : IDisposable
     public void CachedDecoder_PromptsAndTokensPacked_GivesTheBitsOfTheFullForwardPass(int kind)
     {
         using var transformer = SmallModels.Random(SmallModels.Kinds[kind]);
-        using var decoder = new CachedDecoder(transformer, _pool, sequences: 5);
-        int[] lengths = [140, 1, 118, 30];
+        using var decoder = new CachedDecoder(transformer, _pool, sequences: 11);
+        int[] lengths = [140, 1, 118, 30, 150, 150, 150, 150, 150, 150];
         int[][] tokens = [.. lengths.Select((n, i) => SmallModels.Tokens(transformer.Configuration, n + 2, (ulong)i))];
         float[][][] full = [.. tokens.Select(t => FullLogits(transformer, t))];
-        int[] sequences = [4, 0, 3, 1];
+        int[] sequences = [4, 0, 3, 1, 5, 6, 7, 8, 9, 10];
 
-        // More than a forward pass takes at once: the third prompt is cut.
+        // More than a forward pass takes at once: the last prompt is cut.
         var batch = new TokenBatch();
-        for (int i = 0; i < 4; i++)
+        for (int i = 0; i < lengths.Length; i++)
             batch.Add(tokens[i].AsSpan(0, lengths[i]));
         Tensor logits = decoder.Append(sequences, batch);
-        for (int i = 0; i < 4; i++)
+        for (int i = 0; i < lengths.Length; i++)
             Assert.Equal(full[i][lengths[i] - 1], logits.Row(i).ToArray());
 
         // One token, two tokens and a prompt anew together.
