@@ -11,7 +11,7 @@ internal sealed record PromptGroup(List<int> Questions, int Shared, int Tokens)
     /// <summary>Groups all questions, neighbours in the order of their prompts first.</summary>
     /// <param name="questions">The questions.</param>
     /// <param name="width">The model's width.</param>
-    /// <param name="mostTokens">Tokens of a group, unless one question has more.</param>
+    /// <param name="mostTokens">Tokens of a group; but a quarter of them has room behind a beginning of any length.</param>
     public static List<PromptGroup> Of(IReadOnlyList<ContinuationQuestion> questions, int width, int mostTokens)
     {
         int[] order = [.. Enumerable.Range(0, questions.Count)];
@@ -47,7 +47,7 @@ internal sealed record PromptGroup(List<int> Questions, int Shared, int Tokens)
 
         // Attention goes through the scores of hidden keys too: 4 operations per column against the 24 of a layer's weights.
         long hidden = (long)(before - shared) * (tokens - before), saved = (long)Tokens + questions[next].Tokens - tokens;
-        return tokens <= mostTokens && hidden < 6L * width * saved ? new PromptGroup([.. Questions, next], shared, tokens) : null;
+        return tokens <= Math.Max(mostTokens, shared + (mostTokens / 4)) && hidden < 6L * width * saved ? new PromptGroup([.. Questions, next], shared, tokens) : null;
     }
 
     private static int RoundUp(int tokens) => (tokens + VectorMath.Lanes - 1) / VectorMath.Lanes * VectorMath.Lanes;

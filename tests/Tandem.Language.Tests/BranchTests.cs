@@ -120,13 +120,14 @@ public sealed class BranchTests : IDisposable
     [InlineData(500, 12, 500 + (2 * 32) + 30)] // a text in common; two of the three questions fill up lanes
     [InlineData(20, 4096, 20 + 512 + 510 + 530)] // little: the third would go through the scores of too many keys of others
     [InlineData(20, 12, 3 * 530)] // little, and a model so small that already the second does
+    [InlineData(5000, 12, 5000 + (2 * 32) + 30)] // more than a forward pass takes of several questions
     public void PromptGroups_OfThreeQuestions_ShareWhatSavesWork(int common, int width, int tokens)
     {
         int number = 0;
         ContinuationQuestion[] questions =
         [
             .. Enumerable.Range(0, 3).Select(_ => new ContinuationQuestion(
-                (int[])[.. new int[common], .. Enumerable.Range(0, common == 500 ? 10 : 510 - common).Select(_ => ++number)],
+                (int[])[.. new int[common], .. Enumerable.Range(0, common >= 500 ? 10 : 510 - common).Select(_ => ++number)],
                 [new int[11], new int[11]])),
         ];
         List<PromptGroup> groups = PromptGroup.Of(questions, width, 4096);
