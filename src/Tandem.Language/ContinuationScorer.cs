@@ -22,7 +22,7 @@ public static class ContinuationScorer
         ArgumentNullException.ThrowIfNull(questions);
         using var tape = new Tape(pool);
         var batch = new TokenBatch();
-        var rows = new List<int>(); // each once
+        var rows = new List<int>(); // of the batch
         var sources = new List<int>(); // for each target its place among them
         var targets = new List<int>();
         var result = new ContinuationScore[questions.Count][];

@@ -110,9 +110,9 @@ internal readonly unsafe struct Avx2GemmKernel : IGemmKernel
         ahead += bytes;
     }
 
-    // One step of k: the outer product of a column of A and a row of B.
+    /// <summary>One step of k: the outer product of a column of A and a row of B is added to the sums of a tile.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Step<TRows>(
+    public static void Step<TRows>(
         ref float* a, ref float* a3, nint aRow, nint aBytes, ref float* b, nint bBytes,
         ref Vector256<float> c00, ref Vector256<float> c01, ref Vector256<float> c10, ref Vector256<float> c11,
         ref Vector256<float> c20, ref Vector256<float> c21, ref Vector256<float> c30, ref Vector256<float> c31,

@@ -5,8 +5,8 @@ using System.Runtime.Intrinsics;
 namespace Tandem.Tensors.Operations;
 
 /// <summary>
-/// Products of matrices that fit a core's cache, as attention heads do: 6 × 16 tiles, each element one sequential chain
-/// of fused multiply-adds over the inner dimension.
+/// Products of matrices that fit a core's cache, as attention heads do: the tiles of <see cref="Avx2GemmKernel"/> on every path,
+/// each element one sequential chain of fused multiply-adds over the inner dimension, which may go on from C.
 /// </summary>
 internal static unsafe class SmallProduct
 {
@@ -67,23 +67,23 @@ internal static unsafe class SmallProduct
             int k = depth;
             for (; k >= 4; k -= 4)
             {
-                Step(
+                Avx2GemmKernel.Step<Rows6>(
                     ref column, ref column3, rowStep, depthBytes, ref row, rowBytes, ref c00, ref c01, ref c10, ref c11, ref c20, ref c21,
                     ref c30, ref c31, ref c40, ref c41, ref c50, ref c51);
-                Step(
+                Avx2GemmKernel.Step<Rows6>(
                     ref column, ref column3, rowStep, depthBytes, ref row, rowBytes, ref c00, ref c01, ref c10, ref c11, ref c20, ref c21,
                     ref c30, ref c31, ref c40, ref c41, ref c50, ref c51);
-                Step(
+                Avx2GemmKernel.Step<Rows6>(
                     ref column, ref column3, rowStep, depthBytes, ref row, rowBytes, ref c00, ref c01, ref c10, ref c11, ref c20, ref c21,
                     ref c30, ref c31, ref c40, ref c41, ref c50, ref c51);
-                Step(
+                Avx2GemmKernel.Step<Rows6>(
                     ref column, ref column3, rowStep, depthBytes, ref row, rowBytes, ref c00, ref c01, ref c10, ref c11, ref c20, ref c21,
                     ref c30, ref c31, ref c40, ref c41, ref c50, ref c51);
             }
 
             for (; k != 0; k--)
             {
-                Step(
+                Avx2GemmKernel.Step<Rows6>(
                     ref column, ref column3, rowStep, depthBytes, ref row, rowBytes, ref c00, ref c01, ref c10, ref c11, ref c20, ref c21,
                     ref c30, ref c31, ref c40, ref c41, ref c50, ref c51);
             }
@@ -96,38 +96,6 @@ internal static unsafe class SmallProduct
             Write(ref to, ldc, c40, c41);
             Write(ref to, ldc, c50, c51);
         }
-    }
-
-    // One step of the inner dimension: the outer product of a column of A and a row of B.
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Step(
-        ref float* a, ref float* a3, nint rowStep, nint depthBytes, ref float* b, nint rowBytes,
-        ref Vector256<float> c00, ref Vector256<float> c01, ref Vector256<float> c10, ref Vector256<float> c11,
-        ref Vector256<float> c20, ref Vector256<float> c21, ref Vector256<float> c30, ref Vector256<float> c31,
-        ref Vector256<float> c40, ref Vector256<float> c41, ref Vector256<float> c50, ref Vector256<float> c51)
-    {
-        Vector256<float> low = Vector256.Load(b), high = Vector256.Load(b + 8);
-        Vector256<float> x = Vector256.Create(*a);
-        c00 = Vector256.FusedMultiplyAdd(x, low, c00);
-        c01 = Vector256.FusedMultiplyAdd(x, high, c01);
-        x = Vector256.Create(a[rowStep]);
-        c10 = Vector256.FusedMultiplyAdd(x, low, c10);
-        c11 = Vector256.FusedMultiplyAdd(x, high, c11);
-        x = Vector256.Create(a[2 * rowStep]);
-        c20 = Vector256.FusedMultiplyAdd(x, low, c20);
-        c21 = Vector256.FusedMultiplyAdd(x, high, c21);
-        x = Vector256.Create(*a3);
-        c30 = Vector256.FusedMultiplyAdd(x, low, c30);
-        c31 = Vector256.FusedMultiplyAdd(x, high, c31);
-        x = Vector256.Create(a3[rowStep]);
-        c40 = Vector256.FusedMultiplyAdd(x, low, c40);
-        c41 = Vector256.FusedMultiplyAdd(x, high, c41);
-        x = Vector256.Create(a3[2 * rowStep]);
-        c50 = Vector256.FusedMultiplyAdd(x, low, c50);
-        c51 = Vector256.FusedMultiplyAdd(x, high, c51);
-        b = (float*)((byte*)b + rowBytes);
-        a = (float*)((byte*)a + depthBytes);
-        a3 = (float*)((byte*)a3 + depthBytes);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
