@@ -7,7 +7,10 @@ namespace Tandem.Language;
 /// <see cref="Transformer.Hidden"/> itself, and attention sums in the same order, so the logits are those of the full
 /// forward pass. A steady step allocates nothing.
 /// </summary>
-/// <remarks>Reads the transformer's parameters on every call; after they change, truncate the cache to 0.</remarks>
+/// <remarks>
+/// Keeps a copy of the weights, in the order in which they are read, from the first call with an empty cache on: after they
+/// change, truncate all sequences to 0.
+/// </remarks>
 public sealed unsafe class CachedDecoder : IDisposable
 {
     // Tokens are taken in blocks, which bounds the memory of a forward pass.
@@ -15,6 +18,7 @@ public sealed unsafe class CachedDecoder : IDisposable
 
     private readonly Transformer _transformer;
     private readonly WorkerPool _pool;
+    private readonly PackedWeights _weights = new();
     private readonly Tape _tape;
     private readonly TokenBatch _batch = new();
     private readonly Arena _memory;
@@ -37,7 +41,7 @@ public sealed unsafe class CachedDecoder : IDisposable
     /// <param name="capacity">The longest sequence in tokens; the model's MaximumPositions by default.</param>
     public CachedDecoder(Transformer transformer, WorkerPool pool, int sequences = 1, int? capacity = null)
     {
-        (_transformer, _pool, _tape) = (transformer, pool, new Tape(pool));
+        (_transformer, _pool, _tape) = (transformer, pool, new Tape(pool) { PackedWeights = _weights });
         Cache = new KeyValueCache(
             transformer.Configuration, sequences, capacity ?? transformer.Configuration.MaximumPositions);
         long floats = (long)sequences * transformer.Configuration.HiddenSize;
@@ -91,6 +95,8 @@ public sealed unsafe class CachedDecoder : IDisposable
     {
         ArgumentNullException.ThrowIfNull(tokens);
         Require(sequences, tokens);
+        if (Cache.IsEmpty)
+            _weights.Forget();
         int sequence = 0;
         for (int start = 0; start < tokens.Count; start += BlockRows)
         {
@@ -121,6 +127,7 @@ public sealed unsafe class CachedDecoder : IDisposable
     public void Dispose()
     {
         Cache.Dispose();
+        _weights.Dispose();
         _tape.Dispose();
         _memory.Dispose();
     }

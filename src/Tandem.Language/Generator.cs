@@ -76,6 +76,8 @@ public sealed class Generator : IDisposable
         var streams = new RandomStream[prompts.Count];
         int[] stops = [.. stopTokens ?? []];
         Array.Fill(_prompts, -1);
+        for (int slot = 0; slot < _prompts.Length; slot++)
+            cache.Truncate(slot, 0);
         for (int next = 0; ;)
         {
             // The prompts of free slots and the last tokens of the others go through the model together.

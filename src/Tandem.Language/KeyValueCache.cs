@@ -56,6 +56,9 @@ public sealed unsafe class KeyValueCache : IDisposable
     /// <summary>The number of tokens that a sequence has.</summary>
     public int Length(int sequence) => _lengths[sequence];
 
+    /// <summary>Whether no sequence has tokens.</summary>
+    public bool IsEmpty => !_lengths.AsSpan().ContainsAnyExcept(0);
+
     /// <summary>Shortens a sequence to its first tokens; 0 empties it. Several texts can so share one prompt.</summary>
     public void Truncate(int sequence, int length)
     {

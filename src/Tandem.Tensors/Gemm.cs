@@ -19,6 +19,9 @@ public static unsafe class Gemm
     /// </summary>
     public const int ChunkDepth = 256;
 
+    /// <summary>Up to so many rows a product reads panels of B that were packed beforehand.</summary>
+    internal const int FewRows = 64;
+
     /// <summary>C[m, n] = A[m, k] · B[k, n], or C += A · B.</summary>
     /// <param name="m">Rows of C; 0 does nothing.</param>
     /// <param name="n">Columns of C; 0 does nothing.</param>
@@ -85,6 +88,25 @@ public static unsafe class Gemm
             case VectorPath.Avx512: GemmDriver<Avx512GemmKernel>.Multiply(problem, pool); break;
             case VectorPath.Avx2: GemmDriver<Avx2GemmKernel>.Multiply(problem, pool); break;
             default: GemmDriver<PortableGemmKernel>.Multiply(problem, pool); break;
+        }
+    }
+
+    /// <summary>The bytes that the panels of B take.</summary>
+    internal static nuint BytesOfPanels(in GemmProblem problem) => InstructionSet.Active switch
+    {
+        VectorPath.Avx512 => GemmDriver<Avx512GemmKernel>.BytesOfPanels(problem),
+        VectorPath.Avx2 => GemmDriver<Avx2GemmKernel>.BytesOfPanels(problem),
+        _ => GemmDriver<PortableGemmKernel>.BytesOfPanels(problem),
+    };
+
+    /// <summary>Packs B for <see cref="GemmProblem.Panels"/>.</summary>
+    internal static void PackPanels(in GemmProblem problem, void* to, WorkerPool pool)
+    {
+        switch (InstructionSet.Active)
+        {
+            case VectorPath.Avx512: GemmDriver<Avx512GemmKernel>.PackPanels(problem, to, pool); break;
+            case VectorPath.Avx2: GemmDriver<Avx2GemmKernel>.PackPanels(problem, to, pool); break;
+            default: GemmDriver<PortableGemmKernel>.PackPanels(problem, to, pool); break;
         }
     }
 }

@@ -76,7 +76,7 @@ internal static unsafe partial class GemmDriver<TKernel>
     public static void MultiplyBlocks(
         int rows, BlockStep* steps, int count, delegate*<void*, int, int, void> first, void* state, WorkerPool pool)
     {
-        if (rows <= DirectRows)
+        if (rows <= Gemm.FewRows)
         {
             if (first != null)
                 first(state, 0, rows);

@@ -15,15 +15,32 @@ internal readonly unsafe struct Avx2GemmKernel : IGemmKernel
         int rows, int depth, float* a, nint aTile, nint aRow, nint aStep, float* b, nint bStep, float* c, nint ldc,
         float* addend, nint addendRow, byte* ahead, nint aheadStep)
     {
-        int tiles = rows / 6;
+        int tiles = rows / 6, rest = rows - (6 * tiles);
+        if (tiles > 0 && rest is > 0 and < 4 && aTile == 6 * aRow)
+        {
+            // The sums of a tile of less than four rows wait for each other: rows that are read in place go to tiles of five and four.
+            (int fives, int fours) = rest == 2 ? (0, 2) : rest == 3 ? (1, 1) : tiles > 1 ? (1, 2) : (0, 1);
+            int others = (5 * fives) + (4 * fours), sixes = (rows - others) / 6;
+            Multiply(6 * sixes, depth, a, aTile, aRow, aStep, b, bStep, c, ldc, addend, addendRow, ahead, aheadStep);
+            nint done = 6 * sixes;
+            ahead += sixes * depth * aheadStep;
+            Tiles<Rows5>(fives, depth, a + (done * aRow), 0, aRow, aStep, b, bStep, c + (done * ldc), ldc, addend + (done * addendRow), addendRow, ahead, aheadStep);
+            done += 5 * fives;
+            Tiles<Rows4>(fours, depth, a + (done * aRow), 4 * aRow, aRow, aStep, b, bStep, c + (done * ldc), ldc, addend + (done * addendRow), addendRow, ahead, aheadStep);
+            done += 4 * fours;
+            if (done < rows)
+                Tiles<Rows3>(1, depth, a + (done * aRow), 0, aRow, aStep, b, bStep, c + (done * ldc), ldc, addend + (done * addendRow), addendRow, ahead, 0);
+            return;
+        }
+
         if (tiles > 0)
             Tiles<Rows6>(tiles, depth, a, aTile, aRow, aStep, b, bStep, c, ldc, addend, addendRow, ahead, aheadStep);
-        if (rows == 6 * tiles)
+        if (rest == 0)
             return;
         a += tiles * aTile;
         c += 6 * tiles * ldc;
         addend += 6 * tiles * addendRow;
-        switch (rows - (6 * tiles))
+        switch (rest)
         {
             case 1: Tiles<Rows1>(1, depth, a, aTile, aRow, aStep, b, bStep, c, ldc, addend, addendRow, ahead, 0); break;
             case 2: Tiles<Rows2>(1, depth, a, aTile, aRow, aStep, b, bStep, c, ldc, addend, addendRow, ahead, 0); break;
@@ -97,8 +114,8 @@ internal readonly unsafe struct Avx2GemmKernel : IGemmKernel
             if (TRows.Value > 5)
                 Write(c + (5 * ldc), addend + (5 * addendRow), c50, c51, accumulate);
             aFirst += aTile;
-            c += 6 * ldc;
-            addend += 6 * addendRow;
+            c += TRows.Value * ldc;
+            addend += TRows.Value * addendRow;
         }
     }
 

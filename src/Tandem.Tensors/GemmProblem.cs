@@ -20,6 +20,12 @@ internal readonly unsafe struct GemmProblem(
     /// <summary>B where it is stored as bfloat16, and then in the place of <see cref="B"/>, which is null.</summary>
     public BFloat16* HalfB { get; init; }
 
+    /// <summary>
+    /// All of B, in its storage, in panels as wide as a tile of the path in use, one after the other: element (k, j) of panel t is
+    /// at (t·K + k)·width + j. Null where it was not packed beforehand; read where C has at most <see cref="Gemm.FewRows"/> rows.
+    /// </summary>
+    public void* Panels { get; init; }
+
     /// <summary>The bytes of an element of B.</summary>
     public int SizeOfB => HalfB == null ? sizeof(float) : sizeof(BFloat16);
 
@@ -29,6 +35,7 @@ internal readonly unsafe struct GemmProblem(
         rows, weight.Count, weight.Columns, x, stride, 1, weight.Singles, 1, weight.Columns, c, weight.Count, false, bias, residual)
         {
             HalfB = weight.Halves,
+            Panels = weight.Panels,
         };
 
     /// <summary>C += x·Wᵀ for a weight W[out, in].</summary>
@@ -36,6 +43,7 @@ internal readonly unsafe struct GemmProblem(
         rows, weight.Count, weight.Columns, x, weight.Columns, 1, weight.Singles, 1, weight.Columns, c, weight.Count, true)
     {
         HalfB = weight.Halves,
+        Panels = weight.Panels,
     };
 
     /// <summary>C = or += dy·W: the gradient of a projection's input.</summary>
@@ -67,6 +75,9 @@ internal readonly unsafe struct GemmProblem(
 
     /// <summary>Where an element of B is.</summary>
     public byte* AddressOfB(nint element) => HalfB == null ? (byte*)(B + element) : (byte*)(HalfB + element);
+
+    /// <summary>Where an element of the panels is.</summary>
+    public byte* AddressOfPanels(nint element) => (byte*)Panels + (element * SizeOfB);
 
     /// <summary>See <see cref="GemmPacking.PackPanel(float*, nint, nint, int, int, int, float*)"/>, from an element of B on.</summary>
     public void PackPanelOfB(nint element, int depth, int columns, int width, float* to)
@@ -119,6 +130,9 @@ internal readonly unsafe struct WeightRows
 
     /// <summary>The first element in bfloat16, or null.</summary>
     public BFloat16* Halves { get; }
+
+    /// <summary>All rows as <see cref="GemmProblem.Panels"/> of a projection, or null.</summary>
+    public void* Panels { get; init; }
 
     /// <summary>All rows.</summary>
     public static implicit operator WeightRows(Parameter weight) => new(weight, 0, weight.Tensor.Rows);

@@ -15,6 +15,9 @@ internal static unsafe class GemmRow
 
     private const int ChunksPerThread = 6;
 
+    // Steps of k by which a panel is fetched ahead.
+    private const int FetchedSteps = 32;
+
     /// <summary>Whether a product has the shape for it, and the path in use and the processor the instructions.</summary>
     public static bool Serves(in GemmProblem problem) =>
         problem.M == 1 && problem.AStep == 1 && problem.BStep == 1 && problem.N % Width == 0
@@ -22,10 +25,11 @@ internal static unsafe class GemmRow
 
     /// <summary>Computes such a product.</summary>
     /// <param name="problem">The product.</param>
+    /// <param name="panelWidth">The columns of its <see cref="GemmProblem.Panels"/>, if it has any.</param>
     /// <param name="pool">The threads, or null for the calling one alone.</param>
-    public static void Multiply(GemmProblem* problem, WorkerPool? pool)
+    public static void Multiply(GemmProblem* problem, int panelWidth, WorkerPool? pool)
     {
-        var state = new State { Problem = problem, Threads = pool?.Threads ?? 1 };
+        var state = new State { Problem = problem, PanelWidth = panelWidth, Threads = pool?.Threads ?? 1 };
         state.Chunks = pool is null ? 1 : Math.Min(problem->N / Width, pool.Threads * ChunksPerThread);
         delegate*<void*, int, void> chunk = problem->HalfB == null ? &MultiplyChunk<Float32> : &MultiplyChunk<BFloat16>;
         if (pool is null)
@@ -44,6 +48,12 @@ internal static unsafe class GemmRow
         int first = FirstColumn(work, chunk), end = FirstColumn(work, chunk + 1);
         for (int column = first; column < end; column += Width)
         {
+            if (p.Panels != null)
+            {
+                MultiplyPanel<T>(p, column, work->PanelWidth);
+                continue;
+            }
+
             // After its last rows a thread is likely to go on with the chunk that follows those of the other threads.
             int next = column + Width < end ? column + Width : FirstColumn(work, Math.Min(chunk + work->Threads, work->Chunks));
             nint ahead = next < p.N ? (next - column) * p.BColumn : 0;
@@ -56,6 +66,28 @@ internal static unsafe class GemmRow
         }
 
         p.AddResidual(0, 1, first, end - first);
+    }
+
+    // As below, of a panel, which the processor fetches by itself.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void MultiplyPanel<T>(in GemmProblem p, int column, int width)
+        where T : unmanaged, IStoredElement<T>
+    {
+        T* b = (T*)p.AddressOfPanels(((nint)(column / width) * width * p.K) + (column % width));
+        for (int start = 0; start < p.K; start += Gemm.ChunkDepth)
+        {
+            Vector256<float> low = default, high = default;
+            int end = Math.Min(start + Gemm.ChunkDepth, p.K);
+            for (int k = start; k < end; k++, b += width)
+            {
+                Sse.Prefetch0(b + (FetchedSteps * width));
+                Vector256<float> x = Vector256.Create(p.A[k]);
+                low = Vector256.FusedMultiplyAdd(x, T.Load(b), low);
+                high = Vector256.FusedMultiplyAdd(x, T.Load(b + 8), high);
+            }
+
+            Store(low, high, p.C + column, p.Addend(0, column, start, out _));
+        }
     }
 
     private static int FirstColumn(State* work, int chunk) => (int)((long)(work->Problem->N / Width) * chunk / work->Chunks) * Width;
@@ -82,6 +114,12 @@ internal static unsafe class GemmRow
             high = Vector256.FusedMultiplyAdd(x, Column(upper + k, stride), high);
         }
 
+        Store(low, high, c, addend);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Store(Vector256<float> low, Vector256<float> high, float* c, float* addend)
+    {
         if (addend != null)
         {
             low = Vector256.Load(addend) + low;
@@ -132,6 +170,7 @@ internal static unsafe class GemmRow
     private struct State
     {
         public GemmProblem* Problem;
+        public int PanelWidth;
         public int Chunks;
         public int Threads;
     }

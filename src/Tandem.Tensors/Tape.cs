@@ -53,6 +53,9 @@ public sealed unsafe partial class Tape : IDisposable
     /// <summary>The threads the operations run on.</summary>
     public WorkerPool Pool { get; }
 
+    /// <summary>Copies of weights for forward passes with few rows, or null where every pass reads the weights themselves.</summary>
+    public PackedWeights? PackedWeights { get; init; }
+
     /// <summary>Whether operations are recorded for a backward pass.</summary>
     public bool IsRecording => _recording;
 
@@ -120,6 +123,12 @@ public sealed unsafe partial class Tape : IDisposable
         Arena.Dispose();
         _scratch.Dispose();
     }
+
+    /// <summary>A weight, with its panels where they serve a forward pass of some rows.</summary>
+    internal WeightRows RowsOf(Parameter weight, int rows) => new(weight, 0, weight.Tensor.Rows)
+    {
+        Panels = PackedWeights is null || rows > Gemm.FewRows ? null : PackedWeights.Of(weight, Pool),
+    };
 
     /// <summary>The bytes held for <see cref="Scratch"/>.</summary>
     internal long ScratchCapacity => _scratch.Capacity;

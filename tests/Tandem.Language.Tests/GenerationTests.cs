@@ -90,6 +90,29 @@ public sealed class GenerationTests(ITestOutputHelper output) : IDisposable
     }
 
     [Fact]
+    public void CachedDecoder_WeightsChangedAndSequencesEmptied_GivesTheBitsOfTheChangedModel()
+    {
+        using var transformer = SmallModels.Random(SmallModels.Qwen);
+        using var decoder = new CachedDecoder(transformer, _pool, sequences: 2);
+        using var generator = new Generator(transformer, _pool, slots: 3);
+        int[] tokens = SmallModels.Tokens(transformer.Configuration, 20);
+        for (ulong seed = 1; seed < 4; seed++)
+        {
+            transformer.Initialize(new RandomStream(seed));
+            float[][] full = FullLogits(transformer, tokens);
+            Assert.Equal(full[18], decoder.Append(1, tokens.AsSpan(0, 19)).Values.ToArray());
+            Assert.Equal(full[19], decoder.Append(1, tokens.AsSpan(19)).Values.ToArray());
+            decoder.Cache.Truncate(1, 0);
+
+            // More prompts and then fewer: no slot keeps what is of other weights.
+            using var fresh = new Generator(transformer, _pool);
+            int[][] prompts = [.. Enumerable.Range(0, 4 - (int)seed).Select(i => tokens[i..(i + 5)])];
+            int[][] found = generator.GenerateEach(prompts, 6, Sampler.Greedy, new RandomStream(1));
+            Assert.Equal([.. prompts.Select(prompt => fresh.Generate(prompt, 6, Sampler.Greedy, new RandomStream(1)))], found);
+        }
+    }
+
+    [Fact]
     public void CachedDecoder_WrongUse_Throws()
     {
         using var transformer = SmallModels.Random(SmallModels.Qwen);

@@ -10,8 +10,10 @@ public sealed unsafe class StorageTests
     [InlineData(3, 7, 5)]
     [InlineData(5, 40, 64)]
     [InlineData(70, 17, 31)]
+    [InlineData(14, 513, 80)]
+    [InlineData(62, 21, 16)]
     [InlineData(130, 300, 35)]
-    public void Operations_OfWeightsInBFloat16_GiveTheBitsOfTheWidenedWeights(int rows, int inputs, int outputs)
+    public void Operations_OfWeightsInAnyStoragePackedOrNot_GiveTheSameBits(int rows, int inputs, int outputs)
     {
         foreach (VectorPath path in Enum.GetValues<VectorPath>())
         {
@@ -21,13 +23,34 @@ public sealed unsafe class StorageTests
                 foreach (int threads in new[] { 1, 3 })
                 {
                     float[][] expected = Run(ParameterStorage.FrozenSingle, rows, inputs, outputs, threads);
-                    float[][] found = Run(ParameterStorage.FrozenBFloat16, rows, inputs, outputs, threads);
-                    Assert.Equal(expected, found);
+                    Assert.Equal(expected, Run(ParameterStorage.FrozenBFloat16, rows, inputs, outputs, threads));
+                    foreach (ParameterStorage storage in Enum.GetValues<ParameterStorage>())
+                        Assert.Equal(expected, Run(storage, rows, inputs, outputs, threads, packed: true));
                 }
             }
             finally
             {
                 InstructionSet.Force(null);
+            }
+        }
+    }
+
+    [Fact]
+    public void PackedWeights_ForgottenAfterAChange_AreThoseOfTheChangedWeights()
+    {
+        using var pool = new WorkerPool(2);
+        using var packed = new PackedWeights();
+        using var tape = new Tape(pool) { PackedWeights = packed };
+        using var weights = new ParameterSet([new ParameterShape("w", 20, 3)]);
+        foreach (float value in new[] { 2f, 5f })
+        {
+            weights["w"].Tensor.Values.Fill(value);
+            packed.Forget();
+            foreach (int rows in new[] { 1, 7, 65 })
+            {
+                tape.Begin(recording: false);
+                Tensor x = tape.Input([.. Enumerable.Repeat(1f, 3 * rows)], rows, 3);
+                Assert.Equal([.. Enumerable.Repeat(3 * value, 20 * rows)], tape.Linear(x, weights["w"]).Values.ToArray());
             }
         }
     }
@@ -59,11 +82,12 @@ public sealed unsafe class StorageTests
     }
 
     // Values and input gradients of every operation that reads weights.
-    private static float[][] Run(ParameterStorage storage, int rows, int inputs, int outputs, int threads)
+    private static float[][] Run(ParameterStorage storage, int rows, int inputs, int outputs, int threads, bool packed = false)
     {
         var random = new RandomStream(3);
         using var pool = new WorkerPool(threads);
-        using var tape = new Tape(pool);
+        using var copies = packed ? new PackedWeights() : null;
+        using var tape = new Tape(pool) { PackedWeights = copies };
         using var weights = new ParameterSet(
         [
             new ParameterShape("table", 9, inputs, Storage: storage), new ParameterShape("norm", 1, inputs, true, ParameterStorage.FrozenSingle),

@@ -30,10 +30,10 @@ internal sealed unsafe class FeedForwardOperation : Operation
         _up = tape.Arena.Floats(Math.Max(inner, 1));
         Work work = NewWork(tape.Scratch(inner + ((long)x.Rows * Stride)));
         BlockStep* steps = stackalloc BlockStep[3];
-        steps[0].Problem = GemmProblem.Projection(x.Rows, work.Normalized.Data, Stride, gate, null, _gate);
-        steps[1].Problem = GemmProblem.Projection(x.Rows, work.Normalized.Data, Stride, up, null, _up);
+        steps[0].Problem = GemmProblem.Projection(x.Rows, work.Normalized.Data, Stride, tape.RowsOf(gate, x.Rows), null, _gate);
+        steps[1].Problem = GemmProblem.Projection(x.Rows, work.Normalized.Data, Stride, tape.RowsOf(up, x.Rows), null, _up);
         steps[1].Then = &Activate;
-        steps[2].Problem = GemmProblem.Projection(x.Rows, work.Hidden, Inner, down, null, result.Data, x.Data);
+        steps[2].Problem = GemmProblem.Projection(x.Rows, work.Hidden, Inner, tape.RowsOf(down, x.Rows), null, result.Data, x.Data);
         steps[2].Fetch = new RowFetch(x.Data, x.Columns, ofNextBlock: true);
         GemmBlocks.Multiply(x.Rows, steps, 3, &NormalizedRows.Normalize, &work, tape.Pool);
     }

@@ -14,7 +14,7 @@ internal sealed unsafe class LinearOperation : Operation
         (_x, _weight, _bias, _result) = (x, weight, bias, result);
         (_xNode, _residualNode) = (tape.NodeOf(x), -1);
         float* addend = bias is null ? null : bias.Tensor.Data;
-        Gemm.Multiply(GemmProblem.Projection(x.Rows, x.Data, x.Columns, weight, addend, result.Data), tape.Pool);
+        Gemm.Multiply(GemmProblem.Projection(x.Rows, x.Data, x.Columns, tape.RowsOf(weight, x.Rows), addend, result.Data), tape.Pool);
     }
 
     /// <summary>result = residual + x·weightᵀ.</summary>
@@ -22,7 +22,7 @@ internal sealed unsafe class LinearOperation : Operation
     {
         (_x, _weight, _bias, _result) = (x, weight, null, result);
         (_xNode, _residualNode) = (tape.NodeOf(x), tape.NodeOf(residual));
-        Gemm.Multiply(GemmProblem.Projection(x.Rows, x.Data, x.Columns, weight, null, result.Data, residual.Data), tape.Pool);
+        Gemm.Multiply(GemmProblem.Projection(x.Rows, x.Data, x.Columns, tape.RowsOf(weight, x.Rows), null, result.Data, residual.Data), tape.Pool);
     }
 
     /// <summary>y += x·weightᵀ in place; result is y, with a gradient of its own if y has none.</summary>
@@ -30,7 +30,7 @@ internal sealed unsafe class LinearOperation : Operation
     {
         (_x, _weight, _bias, _result) = (x, weight, null, result);
         (_xNode, _residualNode) = (tape.NodeOf(x), -1);
-        Gemm.Multiply(GemmProblem.Accumulation(x.Rows, x.Data, weight, result.Data), tape.Pool);
+        Gemm.Multiply(GemmProblem.Accumulation(x.Rows, x.Data, tape.RowsOf(weight, x.Rows), result.Data), tape.Pool);
     }
 
     /// <inheritdoc/>

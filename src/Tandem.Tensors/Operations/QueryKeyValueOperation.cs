@@ -33,7 +33,7 @@ internal sealed unsafe class QueryKeyValueOperation : Operation
         {
             var (weight, bias, result) = _projections[i];
             steps[i].Problem = GemmProblem.Projection(
-                x.Rows, normalized.Data, stride, weight, bias is null ? null : bias.Tensor.Data, result.Data);
+                x.Rows, normalized.Data, stride, tape.RowsOf(weight, x.Rows), bias is null ? null : bias.Tensor.Data, result.Data);
         }
 
         steps[0].Fetch = new RowFetch(x.Data, x.Columns, ofNextBlock: true);
