@@ -155,9 +155,9 @@ def measure(model, prompts, limits, tuned, seconds):
     Generation(model, prompts[:4], few[:4], 4, tuned)()
     results = []
     for mkldnn in (True, False):
-        for size in (8, 16, 32):
+        for size in (8, 16, 32, 64):
             torch._C._set_mkldnn_enabled(mkldnn)
-            best, _ = timed(Generation(model, prompts[:32], few[:32], size, tuned), 1, 0)
+            best, _ = timed(Generation(model, prompts[:64], few[:64], size, tuned), 1, 0)
             results.append((best, mkldnn, size))
     _, mkldnn, size = min(results)
     torch._C._set_mkldnn_enabled(mkldnn)

@@ -26,26 +26,23 @@ public static class ContinuationScorer
         var sources = new List<int>(); // for each target its place among them
         var targets = new List<int>();
         var result = new ContinuationScore[questions.Count][];
-        List<PromptGroup> groups = PromptGroup.Of(questions, model.Configuration.HiddenSize, batchTokens);
-        for (int first = 0; first < groups.Count;)
+
+        // A continuation's first token is foretold by the prompt's last, and nothing by its own last, which is left out.
+        foreach (List<PackedQuestion> packed in PromptGroup.Batches(questions, 1, model.Configuration.HiddenSize, batchTokens, batch))
         {
-            batch.Clear();
             rows.Clear();
             sources.Clear();
             targets.Clear();
-            int end = first;
-            do
-                Add(groups[end++], questions, batch, rows, sources, targets);
-            while (end < groups.Count && batch.Count + groups[end].Tokens <= batchTokens);
+            foreach (PackedQuestion question in packed)
+                Add(question, rows, sources, targets);
 
             tape.Begin(recording: false);
             Tensor hidden = tape.GatherRows(model.HiddenOf(tape, batch, [.. rows]), [.. sources]); // [targets, C]
             float[] logProbabilities = new float[targets.Count];
             tape.LogProbabilities(model.Logits(tape, hidden), [.. targets], logProbabilities);
             int at = 0;
-            foreach (int question in groups[first..end].SelectMany(group => group.Questions))
-                result[question] = [.. questions[question].Continuations.Select(continuation => Sum(logProbabilities, ref at, continuation.Length))];
-            first = end;
+            foreach (var (question, index, _, _) in packed)
+                result[index] = [.. question.Continuations.Select(continuation => Sum(logProbabilities, ref at, continuation.Length))];
         }
 
         return result;
@@ -60,27 +57,17 @@ public static class ContinuationScorer
         return new ContinuationScore(sum, tokens);
     }
 
-    // A continuation's first token is foretold by the prompt's last, and nothing by its own last, which is left out.
-    private static void Add(
-        PromptGroup group, IReadOnlyList<ContinuationQuestion> questions, TokenBatch batch, List<int> rows, List<int> sources, List<int> targets)
+    private static void Add(PackedQuestion question, List<int> rows, List<int> sources, List<int> targets)
     {
-        int beginning = batch.Count;
-        batch.Add(questions[group.Questions[0]].Prompt.Span[..group.Shared]);
-        foreach (int index in group.Questions)
+        int first = rows.Count, next = question.Next;
+        rows.Add(question.Last);
+        foreach (ReadOnlyMemory<int> continuation in question.Question.Continuations)
         {
-            ContinuationQuestion question = questions[index];
-            ReadOnlySpan<int> branch = question.Prompt.Span[group.Shared..];
-            int next = batch.AddBranch(group.Shared, branch, [.. question.Continuations.Select(continuation => continuation[..^1])]) + branch.Length;
-            int last = rows.Count;
-            rows.Add(branch.IsEmpty ? beginning + group.Shared - 1 : next - 1);
-            foreach (ReadOnlyMemory<int> continuation in question.Continuations)
-            {
-                sources.Add(last);
-                sources.AddRange(Enumerable.Range(rows.Count, continuation.Length - 1));
-                rows.AddRange(Enumerable.Range(next, continuation.Length - 1));
-                targets.AddRange(continuation.Span);
-                next += continuation.Length - 1;
-            }
+            sources.Add(first);
+            sources.AddRange(Enumerable.Range(rows.Count, continuation.Length - 1));
+            rows.AddRange(Enumerable.Range(next, continuation.Length - 1));
+            targets.AddRange(continuation.Span);
+            next += continuation.Length - 1;
         }
     }
 }
@@ -114,8 +101,8 @@ public sealed record ContinuationQuestion
     /// <summary>The continuations.</summary>
     public IReadOnlyList<ReadOnlyMemory<int>> Continuations { get; }
 
-    /// <summary>The tokens that go through the model.</summary>
-    internal int Tokens => Prompt.Length + Continuations.Sum(continuation => continuation.Length - 1);
+    /// <summary>The tokens without some at the end of each continuation.</summary>
+    internal int Tokens(int left) => Prompt.Length + Continuations.Sum(continuation => continuation.Length - left);
 }
 
 /// <summary>How probable a continuation is.</summary>

@@ -3,8 +3,9 @@ using Tandem.Tensors;
 namespace Tandem.Language;
 
 /// <summary>
-/// The score head at the last token of continuations of a prompt, as reward models score replies. The prompt goes through
-/// the model once for all of its continuations, and nothing is padded.
+/// The score head at the last token of continuations of a prompt, as reward models score replies. A prompt goes through the
+/// model once for all of its continuations, and what prompts begin with in common once for all of them, as with
+/// <see cref="ContinuationScorer"/>. The other questions do not change a question's bits.
 /// </summary>
 public static class ScoreHeadScorer
 {
@@ -12,7 +13,7 @@ public static class ScoreHeadScorer
     /// <param name="model">A model with score heads.</param>
     /// <param name="questions">The prompts with their continuations.</param>
     /// <param name="pool">The threads; their number does not change the result.</param>
-    /// <param name="batchTokens">Tokens of a forward pass, unless one question has more; does not change the result.</param>
+    /// <param name="batchTokens">Tokens of a forward pass, beside those of a longer prompt; does not change the result.</param>
     /// <exception cref="ArgumentOutOfRangeException">A token is not in the vocabulary, or a question longer than MaximumPositions.</exception>
     public static float[][] Score(Transformer model, IReadOnlyList<ContinuationQuestion> questions, WorkerPool pool, int batchTokens = 4096)
     {
@@ -22,35 +23,22 @@ public static class ScoreHeadScorer
         var batch = new TokenBatch();
         var rows = new List<int>();
         float[][] result = new float[questions.Count][];
-        for (int first = 0; first < questions.Count;)
+        foreach (List<PackedQuestion> packed in PromptGroup.Batches(questions, 0, model.Configuration.HiddenSize, batchTokens, batch))
         {
-            batch.Clear();
             rows.Clear();
-            int end = first;
-            do
-                Add(questions[end++], batch, rows);
-            while (end < questions.Count && batch.Count + Tokens(questions[end]) <= batchTokens);
+            foreach (var (question, _, _, next) in packed)
+            {
+                int end = next;
+                rows.AddRange(question.Continuations.Select(continuation => (end += continuation.Length) - 1));
+            }
 
             tape.Begin(recording: false);
             Tensor scores = model.Scores(tape, model.HiddenOf(tape, batch, [.. rows])); // [continuations, heads]
             int at = 0;
-            for (; first < end; first++)
-                result[first] = [.. questions[first].Continuations.Select(_ => scores.Row(at++)[0])];
+            foreach (var (question, index, _, _) in packed)
+                result[index] = [.. question.Continuations.Select(_ => scores.Row(at++)[0])];
         }
 
         return result;
     }
-
-    private static void Add(ContinuationQuestion question, TokenBatch batch, List<int> rows)
-    {
-        int next = batch.Count + question.Prompt.Length;
-        batch.AddBranches(question.Prompt.Span, question.Continuations);
-        foreach (ReadOnlyMemory<int> continuation in question.Continuations)
-        {
-            next += continuation.Length;
-            rows.Add(next - 1);
-        }
-    }
-
-    private static int Tokens(ContinuationQuestion question) => question.Prompt.Length + question.Continuations.Sum(continuation => continuation.Length);
 }

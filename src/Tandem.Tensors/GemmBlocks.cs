@@ -72,19 +72,21 @@ internal readonly unsafe struct RowFetch(float* matrix, int columns, bool ofNext
 /// <content>Several products, block of rows by block of rows.</content>
 internal static unsafe partial class GemmDriver<TKernel>
 {
+    // Elements between products from which on a second thread gains more than it costs, and rows that one takes of them.
+    private const int RowsThreshold = 8192;
+    private const int RowsTogether = 8;
+
     /// <summary>See <see cref="GemmBlocks.Multiply"/>.</summary>
     public static void MultiplyBlocks(
         int rows, BlockStep* steps, int count, delegate*<void*, int, int, void> first, void* state, WorkerPool pool)
     {
         if (rows <= Gemm.FewRows)
         {
-            if (first != null)
-                first(state, 0, rows);
+            RunRows(first, state, rows, steps[0].Problem.K, pool);
             for (int i = 0; i < count; i++)
             {
                 MultiplyDirectly(steps[i].Problem, pool);
-                if (steps[i].Then != null)
-                    steps[i].Then(state, 0, rows);
+                RunRows(steps[i].Then, state, rows, steps[i].Problem.N, pool);
             }
 
             return;
@@ -119,6 +121,28 @@ internal static unsafe partial class GemmDriver<TKernel>
         var blocks = new BlocksState { Packed = packed, Steps = steps, Count = count, First = first, State = state, Rows = rows };
         pool.Run(packChunks, &PackChunkOfSeveral, &blocks);
         pool.Run(blocksOfRows, &BlockChunk, &blocks);
+    }
+
+    // What stands between products, if anything does, of few rows.
+    private static void RunRows(delegate*<void*, int, int, void> run, void* state, int rows, int columns, WorkerPool pool)
+    {
+        if (run == null)
+            return;
+        if (rows < RowsTogether || rows * columns < RowsThreshold)
+        {
+            run(state, 0, rows);
+            return;
+        }
+
+        var work = new RowsWork { Run = run, State = state, Rows = rows };
+        pool.Run((rows + RowsTogether - 1) / RowsTogether, &RunRowsChunk, &work);
+    }
+
+    private static void RunRowsChunk(void* state, int chunk)
+    {
+        ref RowsWork work = ref *(RowsWork*)state;
+        int first = chunk * RowsTogether;
+        work.Run(work.State, first, Math.Min(RowsTogether, work.Rows - first));
     }
 
     private static void PackChunkOfSeveral(void* state, int chunk)
@@ -160,6 +184,13 @@ internal static unsafe partial class GemmDriver<TKernel>
 
         (int first, int rows) = RowsOfBlock(packed->Problem.M, block, packed->Cut.Down);
         ahead.Add(fetch.Matrix + ((nint)first * fetch.Columns), fetch.Columns, fetch.Columns, rows);
+    }
+
+    private struct RowsWork
+    {
+        public delegate*<void*, int, int, void> Run;
+        public void* State;
+        public int Rows;
     }
 
     private struct BlocksState

@@ -100,6 +100,7 @@ public sealed class BranchTests : IDisposable
     public void Score_QuestionsWithCommonBeginnings_HasTheBitsOfEachAlone(int kind)
     {
         using var transformer = SmallModels.Random(SmallModels.Kinds[kind]);
+        using var rewards = SmallModels.Random(SmallModels.Kinds[kind] with { ScoreHeads = 1 });
         Check(shapes =>
         {
             // Each beginning with each set of ends, as questions about the same text; some questions are the same.
@@ -112,6 +113,10 @@ public sealed class BranchTests : IDisposable
             ContinuationScore[][] alone = [.. questions.Select(question => ContinuationScorer.Score(transformer, [question], _pool)[0])];
             Assert.Equal(alone, ContinuationScorer.Score(transformer, questions, _pool));
             Assert.Equal(alone.Reverse(), ContinuationScorer.Score(transformer, [.. questions.Reverse()], _pool, batchTokens: 150));
+            float[][] rewardsAlone = [.. questions.Select(question => ScoreHeadScorer.Score(rewards, [question], _pool)[0])];
+            Assert.DoesNotContain(0f, rewardsAlone.SelectMany(scores => scores));
+            Assert.Equal(rewardsAlone, ScoreHeadScorer.Score(rewards, questions, _pool));
+            Assert.Equal(rewardsAlone.Reverse(), ScoreHeadScorer.Score(rewards, [.. questions.Reverse()], _pool, batchTokens: 150));
         });
     }
 
@@ -130,7 +135,7 @@ public sealed class BranchTests : IDisposable
                 (int[])[.. new int[common], .. Enumerable.Range(0, common >= 500 ? 10 : 510 - common).Select(_ => ++number)],
                 [new int[11], new int[11]])),
         ];
-        List<PromptGroup> groups = PromptGroup.Of(questions, width, 4096);
+        List<PromptGroup> groups = PromptGroup.Of(questions, 1, width, 4096);
         Assert.Equal([0, 1, 2], groups.SelectMany(group => group.Questions).Order());
         Assert.Equal(tokens, groups.Sum(group => group.Tokens));
     }
