@@ -155,20 +155,20 @@ public static unsafe class VectorMath
     /// </summary>
     /// <param name="x">The exponents.</param>
     /// <param name="count">How many.</param>
-    /// <param name="shift">Subtracted first: the row's maximum in a softmax.</param>
+    /// <param name="shift">Subtracted first, and no smaller than any of them: the row's maximum in a softmax.</param>
     /// <param name="to">The powers; may be <paramref name="x"/> itself.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static float ExpAndSum(float* x, int count, float shift, float* to)
     {
         Vector256<float> low = default, high = default, shifts = Vector256.Create(shift);
         int i = 0;
-        for (; i + Lanes <= count; i += Lanes)
+
+        // One vector at a time: the constants of two would not find room in the registers.
+        for (int whole = count / Lanes * Lanes; i < whole; i += 8)
         {
-            Vector256<float> e0 = Exp(Vector256.Load(x + i) - shifts), e1 = Exp(Vector256.Load(x + i + 8) - shifts);
-            e0.Store(to + i);
-            e1.Store(to + i + 8);
-            low += e0;
-            high += e1;
+            Vector256<float> power = ExpOfNonPositive(Vector256.Load(x + i) - shifts);
+            power.Store(to + i);
+            (low, high) = (high, low + power);
         }
 
         if (i < count)
@@ -176,7 +176,7 @@ public static unsafe class VectorMath
             float* tail = stackalloc float[Lanes];
             for (int lane = 0; lane < Lanes; lane++)
                 tail[lane] = i + lane < count ? x[i + lane] - shift : float.NegativeInfinity;
-            Vector256<float> e0 = Exp(Vector256.Load(tail)), e1 = Exp(Vector256.Load(tail + 8));
+            Vector256<float> e0 = ExpOfNonPositive(Vector256.Load(tail)), e1 = ExpOfNonPositive(Vector256.Load(tail + 8));
             low += e0;
             high += e1;
             e0.Store(tail);
