@@ -23,6 +23,10 @@ internal sealed record GemmRow(
     /// <summary><see cref="Gflops"/> over OpenBLAS's.</summary>
     public double? Ratio => Gflops / OpenBlasGflops;
 
+    /// <summary>The better of these rates and another turn's.</summary>
+    public GemmRow BestOf((double Ours, double? Theirs) turn) =>
+        this with { Gflops = Math.Max(Gflops, turn.Ours), OpenBlasGflops = turn.Theirs is { } theirs ? Math.Max(OpenBlasGflops!.Value, theirs) : null };
+
     /// <summary>The product in words.</summary>
     public override string ToString() => $"{Form} {M} × {N} × {K}";
 }
@@ -45,7 +49,7 @@ internal sealed record GemmReport(Machine Machine, string? OpenBlas, GemmRow[] R
         foreach (IGrouping<int, GemmRow> run in runs)
             text.AppendLine(culture, $"- {Summary(run)}.");
         text.AppendLine();
-        text.AppendLine("C[M, N] in fp32, overwritten. NT is a linear layer's forward pass (M tokens), NN the gradient of its input (M tokens), TN the gradient of its weight (K tokens). Tandem and OpenBLAS take turns on the same matrices and their results are compared, bit for bit, on numbers that no sum rounds; best of both turns, GFLOP/s.");
+        text.AppendLine(culture, $"C[M, N] in fp32, overwritten. NT is a linear layer's forward pass (M tokens), NN the gradient of its input (M tokens), TN the gradient of its weight (K tokens). Tandem and OpenBLAS take turns on the same matrices and their results are compared, bit for bit, on numbers that no sum rounds; best of {GemmBenchmark.Rounds} rounds over all products, GFLOP/s.");
         text.AppendLine();
         text.Append("| Product | M × N × K |");
         foreach (IGrouping<int, GemmRow> run in runs)
@@ -82,6 +86,9 @@ internal sealed record GemmReport(Machine Machine, string? OpenBlas, GemmRow[] R
 /// <summary>Matrix products at the shapes of training, against OpenBLAS where it is installed.</summary>
 internal static unsafe partial class GemmBenchmark
 {
+    /// <summary>How often all products are measured.</summary>
+    public const int Rounds = 6;
+
     private static readonly (string Form, int M, int N, int K)[] s_shapes =
     [
         // The 1M model at 4096 tokens.
@@ -104,7 +111,7 @@ internal static unsafe partial class GemmBenchmark
 
     /// <summary>Measures every shape with one thread and with all.</summary>
     /// <param name="repository">Where the report is.</param>
-    /// <param name="seconds">The least time of each of the two turns of a shape.</param>
+    /// <param name="seconds">The least time of each of the turns of a shape.</param>
     public static void Run(string repository, double seconds)
     {
         string? openBlas = OpenBlasVersion();
@@ -116,26 +123,34 @@ internal static unsafe partial class GemmBenchmark
             if (openBlas is not null)
                 SetOpenBlasThreads(threads);
             Roofline roofline = Roofline.Measure(pool);
-            var run = new List<GemmRow>();
-            foreach (var (form, m, n, k) in s_shapes)
+            GemmRow[] run = [.. s_shapes.Select(s => new GemmRow(s.Form, s.M, s.N, s.K, threads, 0, 0, openBlas is null ? null : 0))];
+
+            // All shapes several times over, so that what else the machine does for some seconds does not decide.
+            for (int round = 0; round < Rounds; round++)
             {
-                var (ours, theirs) = Measure(form, m, n, k, pool, openBlas is not null, seconds);
-                run.Add(new GemmRow(form, m, n, k, threads, ours, roofline.PeakGflops, theirs));
-                Console.WriteLine(string.Create(
-                    CultureInfo.InvariantCulture,
-                    $"{threads} thread(s), {run[^1],-22} {ours,6:F1} GFLOP/s  {100 * run[^1].PeakShare,3:F0}% of peak   OpenBLAS {theirs,6:F1}   ratio {run[^1].Ratio:F2}"));
+                for (int i = 0; i < run.Length; i++)
+                    run[i] = run[i].BestOf(Measure(run[i], pool, seconds));
+                roofline = roofline.BestOf(Roofline.Measure(pool));
             }
 
-            roofline = roofline.BestOf(Roofline.Measure(pool));
-            rows.AddRange(run.Select(r => r with { PeakGflops = roofline.PeakGflops }));
-            Console.WriteLine(GemmReport.Summary(rows.TakeLast(run.Count)));
+            run = [.. run.Select(row => row with { PeakGflops = roofline.PeakGflops })];
+            foreach (GemmRow row in run)
+            {
+                Console.WriteLine(string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"{threads} thread(s), {row,-22} {row.Gflops,6:F1} GFLOP/s  {100 * row.PeakShare,3:F0}% of peak   OpenBLAS {row.OpenBlasGflops,6:F1}   ratio {row.Ratio:F2}"));
+            }
+
+            rows.AddRange(run);
+            Console.WriteLine(GemmReport.Summary(run));
         }
 
         PerformanceReport.Update(repository, new GemmReport(Machine.This(null), openBlas, [.. rows]));
     }
 
-    private static (double Ours, double? Theirs) Measure(string form, int m, int n, int k, WorkerPool pool, bool peer, double seconds)
+    private static (double Ours, double? Theirs) Measure(GemmRow row, WorkerPool pool, double seconds)
     {
+        (string form, int m, int n, int k, bool peer) = (row.Form, row.M, row.N, row.K, row.OpenBlasGflops is not null);
         bool transposeA = form == "TN", transposeB = form == "NT";
         int lda = transposeA ? m : k, ldb = transposeB ? k : n;
         using var memory = new Arena();
@@ -143,16 +158,8 @@ internal static unsafe partial class GemmBenchmark
         float* c = memory.Floats((long)m * n), d = memory.Floats((long)m * n);
         double operations = 2.0 * m * n * k;
         int inner = Math.Max(1, (int)(4e6 / operations));
-        double ours = 0, theirs = 0;
-
-        // In turns, so that a busy moment does not decide.
-        for (int turn = 0; turn < 2; turn++)
-        {
-            ours = Math.Max(ours, inner * operations / Timing.Of(Ours, 5, seconds).Best / 1e9);
-            if (peer)
-                theirs = Math.Max(theirs, inner * operations / Timing.Of(Theirs, 5, seconds).Best / 1e9);
-        }
-
+        double ours = inner * operations / Timing.Of(Ours, 5, seconds).Best / 1e9;
+        double theirs = peer ? inner * operations / Timing.Of(Theirs, 5, seconds).Best / 1e9 : 0;
         if (peer && !new Span<float>(c, m * n).SequenceEqual(new Span<float>(d, m * n)))
             throw new InvalidOperationException($"Tandem and OpenBLAS did not compute the same product {form} {m} × {n} × {k}: the comparison is void.");
         return (ours, peer ? theirs : null);
