@@ -87,7 +87,7 @@ internal sealed record GemmReport(Machine Machine, string? OpenBlas, GemmRow[] R
 internal static unsafe partial class GemmBenchmark
 {
     /// <summary>How often all products are measured.</summary>
-    public const int Rounds = 6;
+    public const int Rounds = 10;
 
     private static readonly (string Form, int M, int N, int K)[] s_shapes =
     [

@@ -44,7 +44,7 @@ internal static unsafe partial class GemmDriver<TKernel>
 
     private static int Tiles(int rows) => (rows + TKernel.Rows - 1) / TKernel.Rows;
 
-    // Few rows: a chunk is a panel of B, packed by the chunk in the calling thread's scratch.
+    // Few rows: a chunk is a panel of B, which was packed beforehand, or is packed by the chunk in the calling thread's scratch.
     private static void MultiplyDirectly(in GemmProblem problem, WorkerPool pool)
     {
         int panels = Panels(problem.N);
@@ -56,12 +56,17 @@ internal static unsafe partial class GemmDriver<TKernel>
         }
         else if (threaded)
         {
-            pool.Run(panels, &DirectChunk, &state);
+            pool.Run(panels, problem.Panels == null ? &DirectChunk : &PanelChunk, &state);
         }
         else
         {
             for (int panel = 0; panel < panels; panel++)
-                DirectChunk(&state, panel);
+            {
+                if (problem.Panels == null)
+                    DirectChunk(&state, panel);
+                else
+                    PanelChunk(&state, panel);
+            }
         }
     }
 
@@ -71,21 +76,29 @@ internal static unsafe partial class GemmDriver<TKernel>
         ref readonly GemmProblem p = ref ((DirectState*)state)->Problem;
         int column = panel * TKernel.Columns;
 
-        // Weights come from memory: meanwhile those of the panel that this thread is likely to take next are fetched.
+        // Rows of a weight come from memory: meanwhile those of the panel that this thread is likely to take next are fetched.
         byte* ahead = p.AddressOfB(0);
         nint aheadStep = 0;
-        int next = panel + ((DirectState*)state)->Threads, tiles = p.M / TKernel.Rows, width = TKernel.Columns;
-        if (p.BStep == 1 && p.BColumn == p.K && next * width < p.N && tiles > 0)
+        int next = column + (((DirectState*)state)->Threads * TKernel.Columns), tiles = p.M / TKernel.Rows;
+        if (p.BStep == 1 && p.BColumn == p.K && next < p.N && tiles > 0)
         {
-            ahead = p.Panels == null ? p.AddressOfB(next * width * p.BColumn) : p.AddressOfPanels((nint)next * width * p.K);
-            aheadStep = Math.Min(width, p.N - (next * width)) * p.SizeOfB / tiles;
+            ahead = p.AddressOfB(next * p.BColumn);
+            aheadStep = Math.Min(TKernel.Columns, p.N - next) * p.SizeOfB / tiles;
         }
 
-        int columns = Math.Min(width, p.N - column);
+        int columns = Math.Min(TKernel.Columns, p.N - column);
+        // Rows of B are read in place when few tiles use them.
+        bool inPlace = p.HalfB == null && p.BColumn == 1 && columns == TKernel.Columns && p.M <= 2 * TKernel.Rows;
+        float* scratch = inPlace ? null : GemmScratch.Current.StripsB((long)Gemm.ChunkDepth * TKernel.Columns);
         for (int start = 0; start < p.K; start += Gemm.ChunkDepth)
         {
             int depth = Math.Min(Gemm.ChunkDepth, p.K - start);
-            float* b = PanelOfB(p, panel, start, depth, columns, out nint bStep);
+            nint at = (start * p.BStep) + (column * p.BColumn);
+            float* b = inPlace ? p.B + at : scratch;
+            nint bStep = inPlace ? p.BStep : TKernel.Columns;
+            if (!inPlace)
+                p.PackPanelOfB(at, depth, columns, TKernel.Columns, scratch);
+
             float* a = p.A + (start * p.AStep);
             float* addend = p.Addend(0, column, start, out nint addendRow);
             MultiplyPanel(
@@ -95,30 +108,6 @@ internal static unsafe partial class GemmDriver<TKernel>
         }
 
         p.AddResidual(0, p.M, column, columns);
-    }
-
-    // A chunk of k of a panel of B, wherever it is read with the least work.
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static float* PanelOfB(in GemmProblem p, int panel, int start, int depth, int columns, out nint bStep)
-    {
-        int width = TKernel.Columns;
-        nint inPanels = (((nint)panel * p.K) + start) * width, inB = (start * p.BStep) + (panel * width * p.BColumn);
-        bStep = width;
-        if (p.Panels != null && p.HalfB == null)
-            return (float*)p.Panels + inPanels;
-        if (p.Panels == null && p.HalfB == null && p.BColumn == 1 && columns == width && p.M <= 2 * TKernel.Rows)
-        {
-            // Rows of B are read in place when few tiles use them.
-            bStep = p.BStep;
-            return p.B + inB;
-        }
-
-        float* scratch = GemmScratch.Current.StripsB((long)Gemm.ChunkDepth * width);
-        if (p.Panels != null)
-            GemmPacking.CopyRow((BFloat16*)p.Panels + inPanels, depth * width, scratch);
-        else
-            p.PackPanelOfB(inB, depth, columns, width, scratch);
-        return scratch;
     }
 
     // A kernel writes all columns of a panel: tiles of one that is cut by the right edge of C go through a buffer.

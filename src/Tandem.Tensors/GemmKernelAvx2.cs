@@ -7,6 +7,9 @@ namespace Tandem.Tensors;
 /// <summary>256-bit tile of 6 × 16: 12 accumulators, 2 vectors of B and 1 of A fill the 16 registers of AVX2.</summary>
 internal readonly unsafe struct Avx2GemmKernel : IGemmKernel
 {
+    // The sums of a tile of less than four rows wait for each other. From this depth on that takes longer than a tile more.
+    private const int SharingDepth = 128;
+
     public static int Rows => 6;
 
     public static int Columns => 16;
@@ -16,20 +19,9 @@ internal readonly unsafe struct Avx2GemmKernel : IGemmKernel
         float* addend, nint addendRow, byte* ahead, nint aheadStep)
     {
         int tiles = rows / 6, rest = rows - (6 * tiles);
-        if (tiles > 0 && rest is > 0 and < 4 && aTile == 6 * aRow)
+        if (tiles > 0 && rest is > 0 and < 4 && depth >= SharingDepth && aTile == 6 * aRow)
         {
-            // The sums of a tile of less than four rows wait for each other: rows that are read in place go to tiles of five and four.
-            (int fives, int fours) = rest == 2 ? (0, 2) : rest == 3 ? (1, 1) : tiles > 1 ? (1, 2) : (0, 1);
-            int others = (5 * fives) + (4 * fours), sixes = (rows - others) / 6;
-            Multiply(6 * sixes, depth, a, aTile, aRow, aStep, b, bStep, c, ldc, addend, addendRow, ahead, aheadStep);
-            nint done = 6 * sixes;
-            ahead += sixes * depth * aheadStep;
-            Tiles<Rows5>(fives, depth, a + (done * aRow), 0, aRow, aStep, b, bStep, c + (done * ldc), ldc, addend + (done * addendRow), addendRow, ahead, aheadStep);
-            done += 5 * fives;
-            Tiles<Rows4>(fours, depth, a + (done * aRow), 4 * aRow, aRow, aStep, b, bStep, c + (done * ldc), ldc, addend + (done * addendRow), addendRow, ahead, aheadStep);
-            done += 4 * fours;
-            if (done < rows)
-                Tiles<Rows3>(1, depth, a + (done * aRow), 0, aRow, aStep, b, bStep, c + (done * ldc), ldc, addend + (done * addendRow), addendRow, ahead, 0);
+            MultiplySharing(rows, depth, a, aRow, aStep, b, bStep, c, ldc, addend, addendRow, ahead, aheadStep);
             return;
         }
 
@@ -47,6 +39,35 @@ internal readonly unsafe struct Avx2GemmKernel : IGemmKernel
             case 3: Tiles<Rows3>(1, depth, a, aTile, aRow, aStep, b, bStep, c, ldc, addend, addendRow, ahead, 0); break;
             case 4: Tiles<Rows4>(1, depth, a, aTile, aRow, aStep, b, bStep, c, ldc, addend, addendRow, ahead, 0); break;
             default: Tiles<Rows5>(1, depth, a, aTile, aRow, aStep, b, bStep, c, ldc, addend, addendRow, ahead, 0); break;
+        }
+    }
+
+    // Rows that are read in place, of which one to three are left by whole tiles: the last ones go to tiles of five and four.
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static void MultiplySharing(
+        int rows, int depth, float* a, nint aRow, nint aStep, float* b, nint bStep, float* c, nint ldc, float* addend, nint addendRow,
+        byte* ahead, nint aheadStep)
+    {
+        (int fives, int fours) = (rows % 6) switch
+        {
+            1 => rows == 7 ? (0, 1) : (1, 2),
+            2 => (0, 2),
+            _ => (1, 1),
+        };
+        int sixes = (rows - (5 * fives) - (4 * fours)) / 6, done = 0;
+        Some<Rows6>(sixes);
+        Some<Rows5>(fives);
+        Some<Rows4>(fours);
+        Some<Rows3>((rows - done) / 3);
+
+        void Some<TRows>(int tiles)
+            where TRows : struct, IRowCount
+        {
+            Tiles<TRows>(
+                tiles, depth, a + (done * aRow), TRows.Value * aRow, aRow, aStep, b, bStep, c + (done * ldc), ldc, addend + (done * addendRow),
+                addendRow, ahead, aheadStep);
+            done += tiles * TRows.Value;
+            ahead += tiles * depth * aheadStep;
         }
     }
 

@@ -41,6 +41,39 @@ internal static unsafe partial class GemmDriver<TKernel>
         }
     }
 
+    // A chunk of a product with few rows.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void PanelChunk(void* state, int panel)
+    {
+        ref readonly GemmProblem p = ref ((DirectState*)state)->Problem;
+        int width = TKernel.Columns, column = panel * width, columns = Math.Min(width, p.N - column), tiles = p.M / TKernel.Rows;
+
+        // Panels come from memory: meanwhile the one is fetched that this thread is likely to take next.
+        int next = panel + ((DirectState*)state)->Threads;
+        bool fetches = tiles > 0 && next * width < p.N;
+        nint aheadStep = fetches ? width * p.SizeOfB / tiles : 0;
+        byte* ahead = p.AddressOfPanels(fetches ? (nint)next * width * p.K : 0);
+        for (int start = 0; start < p.K; start += Gemm.ChunkDepth)
+        {
+            int depth = Math.Min(Gemm.ChunkDepth, p.K - start);
+            nint at = ((nint)column * p.K) + ((nint)start * width);
+            float* b = (float*)p.Panels + at;
+            if (p.HalfB != null)
+            {
+                b = GemmScratch.Current.StripsB((long)Gemm.ChunkDepth * width);
+                GemmPacking.CopyRow((BFloat16*)p.Panels + at, depth * width, b);
+            }
+
+            float* a = p.A + (start * p.AStep);
+            float* addend = p.Addend(0, column, start, out nint addendRow);
+            MultiplyPanel(
+                p.M, columns, depth, a, TKernel.Rows * p.ARow, p.ARow, p.AStep, b, width, p.C + column, p.Ldc, addend, addendRow, ahead, aheadStep);
+            ahead += tiles * depth * aheadStep;
+        }
+
+        p.AddResidual(0, p.M, column, columns);
+    }
+
     // The upper halves of numbers whose lower halves are zero.
     private static void Narrow(float* from, int count, ushort* to)
     {

@@ -4,14 +4,24 @@ namespace Tandem.Tensors;
 
 /// <summary>
 /// Copies of weights in the order in which products with few rows read them, for many forward passes of the same weights, as
-/// in decoding. A weight is copied at its first such product, in its storage: memory grows by as much as the weights take.
-/// Products with copies have the bits of those without.
+/// in decoding. A weight is copied at its first such product, in its storage: memory grows by as much as the weights take, up
+/// to a limit, and weights beyond it are read as they are. Products with copies have the bits of those without.
 /// </summary>
 /// <remarks>Whoever changes a weight calls <see cref="Forget"/> before the next forward pass.</remarks>
 public sealed unsafe class PackedWeights : IDisposable
 {
+    // A model that takes more of the memory than this has none to spare for copies.
+    private const int MostOfMemory = 4;
+
     private readonly Dictionary<Parameter, Panels> _panels = [];
+    private readonly nuint _mostBytes;
+    private nuint _bytes;
     private int _version = 1;
+
+    /// <summary>Creates copies of nothing yet.</summary>
+    /// <param name="mostBytes">The bytes that the copies may take; a quarter of the memory that there is by default.</param>
+    public PackedWeights(long? mostBytes = null) =>
+        _mostBytes = (nuint)(mostBytes ?? (GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / MostOfMemory));
 
     /// <summary>Makes every weight be copied anew at its next product; the memory is kept.</summary>
     public void Forget() => _version++;
@@ -22,9 +32,10 @@ public sealed unsafe class PackedWeights : IDisposable
         foreach (Panels panels in _panels.Values)
             panels.Dispose();
         _panels.Clear();
+        _bytes = 0;
     }
 
-    /// <summary>The panels of a weight [N, K]: see <see cref="GemmProblem.Panels"/>.</summary>
+    /// <summary>The panels of a weight [N, K]: see <see cref="GemmProblem.Panels"/>. Null where there is no room for them.</summary>
     internal void* Of(Parameter weight, WorkerPool pool)
     {
         if (!_panels.TryGetValue(weight, out Panels? panels))
@@ -32,8 +43,19 @@ public sealed unsafe class PackedWeights : IDisposable
         if (panels.Version != _version || panels.Path != InstructionSet.Active)
         {
             GemmProblem problem = GemmProblem.Projection(0, null, 0, weight, null, null);
-            panels.Reserve(Gemm.BytesOfPanels(problem));
-            Gemm.PackPanels(problem, panels.Memory, pool);
+            nuint bytes = Gemm.BytesOfPanels(problem);
+            if (_bytes - panels.Bytes + bytes <= _mostBytes)
+            {
+                _bytes += bytes - panels.Bytes;
+                panels.Resize(bytes);
+                Gemm.PackPanels(problem, panels.Memory, pool);
+            }
+            else
+            {
+                _bytes -= panels.Bytes;
+                panels.Resize(0);
+            }
+
             (panels.Version, panels.Path) = (_version, InstructionSet.Active);
         }
 
@@ -42,36 +64,33 @@ public sealed unsafe class PackedWeights : IDisposable
 
     private sealed class Panels : IDisposable
     {
-        private nuint _bytes;
-
-        ~Panels() => Free();
+        ~Panels() => Resize(0);
 
         public void* Memory { get; private set; }
+
+        public nuint Bytes { get; private set; }
 
         public int Version { get; set; }
 
         public VectorPath Path { get; set; } // the width of a panel is that of its tiles
 
-        public void Reserve(nuint bytes)
+        public void Resize(nuint bytes)
         {
-            if (bytes <= _bytes)
+            if (bytes == Bytes)
                 return;
-            Free();
+            NativeMemory.AlignedFree(Memory);
+            Memory = null;
+            Bytes = 0;
+            if (bytes == 0)
+                return;
             Memory = NativeBlock.Allocate(bytes);
-            _bytes = bytes;
+            Bytes = bytes;
         }
 
         public void Dispose()
         {
-            Free();
+            Resize(0);
             GC.SuppressFinalize(this);
-        }
-
-        private void Free()
-        {
-            NativeMemory.AlignedFree(Memory);
-            Memory = null;
-            _bytes = 0;
         }
     }
 }

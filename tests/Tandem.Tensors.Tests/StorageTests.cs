@@ -25,7 +25,11 @@ public sealed unsafe class StorageTests
                     float[][] expected = Run(ParameterStorage.FrozenSingle, rows, inputs, outputs, threads);
                     Assert.Equal(expected, Run(ParameterStorage.FrozenBFloat16, rows, inputs, outputs, threads));
                     foreach (ParameterStorage storage in Enum.GetValues<ParameterStorage>())
-                        Assert.Equal(expected, Run(storage, rows, inputs, outputs, threads, packed: true));
+                    {
+                        // Room for all copies, and for some.
+                        Assert.Equal(expected, Run(storage, rows, inputs, outputs, threads, copiedBytes: long.MaxValue));
+                        Assert.Equal(expected, Run(storage, rows, inputs, outputs, threads, copiedBytes: 3L * inputs * outputs * sizeof(float)));
+                    }
                 }
             }
             finally
@@ -82,11 +86,11 @@ public sealed unsafe class StorageTests
     }
 
     // Values and input gradients of every operation that reads weights.
-    private static float[][] Run(ParameterStorage storage, int rows, int inputs, int outputs, int threads, bool packed = false)
+    private static float[][] Run(ParameterStorage storage, int rows, int inputs, int outputs, int threads, long copiedBytes = 0)
     {
         var random = new RandomStream(3);
         using var pool = new WorkerPool(threads);
-        using var copies = packed ? new PackedWeights() : null;
+        using var copies = copiedBytes > 0 ? new PackedWeights(copiedBytes) : null;
         using var tape = new Tape(pool) { PackedWeights = copies };
         using var weights = new ParameterSet(
         [
