@@ -5,8 +5,9 @@ using System.Runtime.Intrinsics.X86;
 namespace Tandem.Tensors;
 
 /// <summary>
-/// One row times the rows of a weight, as in decoding: every weight is read once, straight from memory. Blocks of 8 × 8
-/// weights are transposed in registers, so that eight sums run side by side, each over ascending k as in the kernels.
+/// One row times the rows of a weight, as in decoding: every weight is read once, straight from memory. Sums run side by side,
+/// each over ascending k as in the kernels: over panels as they are, and over rows of a weight by blocks of 8 × 8 that are
+/// transposed in registers.
 /// </summary>
 internal static unsafe class GemmRow
 {
@@ -68,7 +69,7 @@ internal static unsafe class GemmRow
         p.AddResidual(0, 1, first, end - first);
     }
 
-    // As below, of a panel, which the processor fetches by itself.
+    // As below, of a panel: one stream of memory.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void MultiplyPanel<T>(in GemmProblem p, int column, int width)
         where T : unmanaged, IStoredElement<T>
