@@ -50,23 +50,19 @@ internal static unsafe partial class GemmDriver<TKernel>
         int panels = Panels(problem.N);
         bool threaded = panels > 1 && pool.Threads > 1 && (long)problem.M * problem.N * problem.K >= ThreadingThreshold;
         var state = new DirectState { Problem = problem, Threads = threaded ? pool.Threads : 1 };
+        delegate*<void*, int, void> chunk = problem.Panels == null ? &DirectChunk : &PanelChunk;
         if (GemmRow.Serves(problem))
         {
             GemmRow.Multiply(&state.Problem, TKernel.Columns, threaded ? pool : null);
         }
         else if (threaded)
         {
-            pool.Run(panels, problem.Panels == null ? &DirectChunk : &PanelChunk, &state);
+            pool.Run(panels, chunk, &state);
         }
         else
         {
             for (int panel = 0; panel < panels; panel++)
-            {
-                if (problem.Panels == null)
-                    DirectChunk(&state, panel);
-                else
-                    PanelChunk(&state, panel);
-            }
+                chunk(&state, panel);
         }
     }
 

@@ -10,8 +10,8 @@ namespace Tandem.Tensors;
 /// <remarks>Whoever changes a weight calls <see cref="Forget"/> before the next forward pass.</remarks>
 public sealed unsafe class PackedWeights : IDisposable
 {
-    // A model that takes more of the memory than this has none to spare for copies.
-    private const int MostOfMemory = 4;
+    // A model that takes a larger part of the memory has none to spare for copies.
+    private const double PartOfMemory = 0.25;
 
     private readonly Dictionary<Parameter, Panels> _panels = [];
     private readonly nuint _mostBytes;
@@ -21,7 +21,7 @@ public sealed unsafe class PackedWeights : IDisposable
     /// <summary>Creates copies of nothing yet.</summary>
     /// <param name="mostBytes">The bytes that the copies may take; a quarter of the memory that there is by default.</param>
     public PackedWeights(long? mostBytes = null) =>
-        _mostBytes = (nuint)(mostBytes ?? (GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / MostOfMemory));
+        _mostBytes = (nuint)(mostBytes ?? (long)(PartOfMemory * GC.GetGCMemoryInfo().TotalAvailableMemoryBytes));
 
     /// <summary>Makes every weight be copied anew at its next product; the memory is kept.</summary>
     public void Forget() => _version++;
@@ -44,18 +44,11 @@ public sealed unsafe class PackedWeights : IDisposable
         {
             GemmProblem problem = GemmProblem.Projection(0, null, 0, weight, null, null);
             nuint bytes = Gemm.BytesOfPanels(problem);
-            if (_bytes - panels.Bytes + bytes <= _mostBytes)
-            {
-                _bytes += bytes - panels.Bytes;
-                panels.Resize(bytes);
+            _bytes -= panels.Bytes;
+            panels.Resize(_bytes + bytes <= _mostBytes ? bytes : 0);
+            _bytes += panels.Bytes;
+            if (panels.Memory != null)
                 Gemm.PackPanels(problem, panels.Memory, pool);
-            }
-            else
-            {
-                _bytes -= panels.Bytes;
-                panels.Resize(0);
-            }
-
             (panels.Version, panels.Path) = (_version, InstructionSet.Active);
         }
 
