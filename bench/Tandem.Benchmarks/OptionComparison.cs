@@ -26,7 +26,7 @@ internal sealed record OptionReport(Machine Machine, string Items, OptionRow[] R
         CultureInfo culture = CultureInfo.InvariantCulture;
         text.AppendLine(culture, $"- {Machine}. {Machine.Peer}, the fastest of its settings (oneDNN on or off, 4, 16 or 32 sequences a batch).");
         text.AppendLine();
-        text.AppendLine(culture, $"The first questions of `{Items}`, a word or punctuation mark a token, random weights. Tandem sends a prompt through the model once for its four options, and what prompts begin with in common, here the context of several questions, once for all of them; the usual loop sends it with each option, padded, and computes logits at every position. The scores are compared and agree. Questions per second, best (median).");
+        text.AppendLine(culture, $"The first questions of `{Items}`, a word or punctuation mark a token, random weights. Tandem sends a prompt through the model once for its four options, and what prompts, here of questions about one context, or options begin with in common once for all of them; the usual loop sends it with each option, padded, and computes logits at every position. The scores are compared and agree. Questions per second, best (median).");
         text.AppendLine();
         text.AppendLine("| Model | Vocabulary | Questions | Tokens a question, prompt once | Threads | Tandem | PyTorch | Ratio |");
         text.AppendLine("|---|---:|---:|---:|---:|---:|---:|---:|");

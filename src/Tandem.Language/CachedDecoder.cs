@@ -136,13 +136,14 @@ public sealed unsafe class CachedDecoder : IDisposable
     {
         if (sequences.IsEmpty || sequences.Length != tokens.Sequences)
             throw new ArgumentException($"{sequences.Length} sequences with tokens for {tokens.Sequences}; needed: one or more, with tokens for each.", nameof(tokens));
-        if (!tokens.Hidden.IsEmpty)
-            throw new ArgumentException("A cached sequence has no branches.", nameof(tokens));
         for (int i = 0; i < sequences.Length; i++)
         {
             if (sequences[..i].Contains(sequences[i]))
                 throw new ArgumentException($"Sequence {sequences[i]} is given twice.", nameof(sequences));
-            Cache.RequireRoom(sequences[i], tokens.Offsets[i + 1] - tokens.Offsets[i]);
+            int end = tokens.Offsets[i + 1], length = end - tokens.Offsets[i];
+            if (tokens.Positions[end - 1] != length - 1)
+                throw new ArgumentException("A cached sequence has no branches.", nameof(tokens));
+            Cache.RequireRoom(sequences[i], length);
         }
     }
 

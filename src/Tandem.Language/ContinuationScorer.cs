@@ -4,8 +4,9 @@ namespace Tandem.Language;
 
 /// <summary>
 /// How probable a model finds continuations of a prompt, as multiple-choice questions are scored. A prompt goes through the
-/// model once for all of its continuations, and what prompts begin with in common, be it a text or examples, once for all of
-/// them; nothing is padded; logits are computed where they are read. The other questions do not change a question's bits.
+/// model once for all of its continuations, and so does what continuations begin with in common, and what prompts begin with
+/// in common, be it a text or examples; nothing is padded; logits are computed where they are read. A score has the bits that
+/// the prompt and its continuation give as a sequence of their own.
 /// </summary>
 public static class ContinuationScorer
 {
@@ -28,7 +29,7 @@ public static class ContinuationScorer
         var result = new ContinuationScore[questions.Count][];
 
         // A continuation's first token is foretold by the prompt's last, and nothing by its own last, which is left out.
-        foreach (List<PackedQuestion> packed in PromptGroup.Batches(questions, 1, model.Configuration.HiddenSize, batchTokens, batch))
+        foreach (List<PackedQuestion> packed in PromptTree.Batches(questions, 1, batchTokens, batch))
         {
             rows.Clear();
             sources.Clear();
@@ -37,12 +38,12 @@ public static class ContinuationScorer
                 Add(question, rows, sources, targets);
 
             tape.Begin(recording: false);
-            Tensor hidden = tape.GatherRows(model.HiddenOf(tape, batch, [.. rows]), [.. sources]); // [targets, C]
+            Tensor logits = model.Logits(tape, model.HiddenOf(tape, batch, [.. rows])); // [rows, V]
             float[] logProbabilities = new float[targets.Count];
-            tape.LogProbabilities(model.Logits(tape, hidden), [.. targets], logProbabilities);
+            tape.LogProbabilities(logits, [.. sources], [.. targets], logProbabilities);
             int at = 0;
-            foreach (var (question, index, _, _) in packed)
-                result[index] = [.. question.Continuations.Select(continuation => Sum(logProbabilities, ref at, continuation.Length))];
+            foreach (PackedQuestion question in packed)
+                result[question.Index] = [.. question.Question.Continuations.Select(continuation => Sum(logProbabilities, ref at, continuation.Length))];
         }
 
         return result;
@@ -59,15 +60,14 @@ public static class ContinuationScorer
 
     private static void Add(PackedQuestion question, List<int> rows, List<int> sources, List<int> targets)
     {
-        int first = rows.Count, next = question.Next;
+        int last = rows.Count;
         rows.Add(question.Last);
-        foreach (ReadOnlyMemory<int> continuation in question.Question.Continuations)
+        rows.AddRange(Enumerable.Range(question.First, question.Count));
+        foreach (var (continuation, own) in question.Question.Continuations.Zip(question.Rows))
         {
-            sources.Add(first);
-            sources.AddRange(Enumerable.Range(rows.Count, continuation.Length - 1));
-            rows.AddRange(Enumerable.Range(next, continuation.Length - 1));
+            sources.Add(last);
+            sources.AddRange(own.Select(row => last + 1 + row - question.First));
             targets.AddRange(continuation.Span);
-            next += continuation.Length - 1;
         }
     }
 }

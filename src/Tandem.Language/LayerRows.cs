@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using Tandem.Tensors;
 
 namespace Tandem.Language;
@@ -9,16 +8,15 @@ namespace Tandem.Language;
 /// </summary>
 internal readonly unsafe struct LayerRows
 {
-    private readonly int* _offsets, _positions, _hidden, _wanted;
-    private readonly int _offsetCount, _rows, _hiddenCount, _wantedCount;
+    private readonly int* _offsets, _positions, _wanted;
+    private readonly int _offsetCount, _rows, _wantedCount;
 
     private LayerRows(Arena arena, TokenBatch batch, ReadOnlySpan<int> wanted, ulong? dropout)
     {
         Dropout = dropout;
-        (_offsetCount, _rows, _hiddenCount, _wantedCount) = (batch.Offsets.Length, batch.Count, batch.Hidden.Length, wanted.Length);
+        (_offsetCount, _rows, _wantedCount) = (batch.Offsets.Length, batch.Count, wanted.Length);
         _offsets = Copy(arena, batch.Offsets);
         _positions = Copy(arena, batch.Positions);
-        _hidden = Copy(arena, MemoryMarshal.Cast<HiddenKeys, int>(batch.Hidden));
         _wanted = Copy(arena, wanted);
     }
 
@@ -30,9 +28,6 @@ internal readonly unsafe struct LayerRows
 
     /// <summary>See <see cref="TokenBatch.Positions"/>.</summary>
     public ReadOnlySpan<int> Positions => new(_positions, _rows);
-
-    /// <summary>See <see cref="TokenBatch.Hidden"/>.</summary>
-    public ReadOnlySpan<HiddenKeys> Hidden => new(_hidden, _hiddenCount);
 
     /// <summary>The rows that are read of the layer's result; empty for all.</summary>
     public ReadOnlySpan<int> Wanted => new(_wanted, _wantedCount);

@@ -4,8 +4,8 @@ namespace Tandem.Language;
 
 /// <summary>
 /// The score head at the last token of continuations of a prompt, as reward models score replies. A prompt goes through the
-/// model once for all of its continuations, and what prompts begin with in common once for all of them, as with
-/// <see cref="ContinuationScorer"/>. The other questions do not change a question's bits.
+/// model once for all of its continuations, and beginnings in common once, as with <see cref="ContinuationScorer"/>; a score
+/// has the bits that the prompt and its continuation give as a sequence of their own.
 /// </summary>
 public static class ScoreHeadScorer
 {
@@ -23,20 +23,17 @@ public static class ScoreHeadScorer
         var batch = new TokenBatch();
         var rows = new List<int>();
         float[][] result = new float[questions.Count][];
-        foreach (List<PackedQuestion> packed in PromptGroup.Batches(questions, 0, model.Configuration.HiddenSize, batchTokens, batch))
+        foreach (List<PackedQuestion> packed in PromptTree.Batches(questions, 0, batchTokens, batch))
         {
             rows.Clear();
-            foreach (var (question, _, _, next) in packed)
-            {
-                int end = next;
-                rows.AddRange(question.Continuations.Select(continuation => (end += continuation.Length) - 1));
-            }
+            foreach (PackedQuestion question in packed)
+                rows.AddRange(question.Rows.Select(own => own[^1]));
 
             tape.Begin(recording: false);
             Tensor scores = model.Scores(tape, model.HiddenOf(tape, batch, [.. rows])); // [continuations, heads]
             int at = 0;
-            foreach (var (question, index, _, _) in packed)
-                result[index] = [.. question.Continuations.Select(_ => scores.Row(at++)[0])];
+            foreach (PackedQuestion question in packed)
+                result[question.Index] = [.. question.Rows.Select(_ => scores.Row(at++)[0])];
         }
 
         return result;

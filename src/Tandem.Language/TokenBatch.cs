@@ -1,5 +1,4 @@
 using System.Runtime.InteropServices;
-using Tandem.Tensors;
 
 namespace Tandem.Language;
 
@@ -12,20 +11,18 @@ public sealed class TokenBatch
     private readonly List<int> _tokens = [];
     private readonly List<int> _positions = [];
     private readonly List<int> _offsets = [0];
-    private readonly List<HiddenKeys> _hidden = [];
-    private bool _branches;
 
     /// <summary>All tokens, sequence by sequence.</summary>
     public ReadOnlySpan<int> Tokens => CollectionsMarshal.AsSpan(_tokens);
 
-    /// <summary>The position of each token in its sequence, from 0.</summary>
+    /// <summary>
+    /// The position of each token in its sequence, from 0. Where it is not the one after the position before, a branch begins: a
+    /// token sees, of each position up to its own, the last token of its sequence that has it.
+    /// </summary>
     public ReadOnlySpan<int> Positions => CollectionsMarshal.AsSpan(_positions);
 
     /// <summary>Where each sequence starts, and at the end the number of tokens: <see cref="Sequences"/> + 1 numbers.</summary>
     public ReadOnlySpan<int> Offsets => CollectionsMarshal.AsSpan(_offsets);
-
-    /// <summary>For each token the tokens of other branches before it, counted from its sequence's start; empty without branches.</summary>
-    public ReadOnlySpan<HiddenKeys> Hidden => _branches ? CollectionsMarshal.AsSpan(_hidden) : default;
 
     /// <summary>The number of tokens, which is the number of rows.</summary>
     public int Count => _tokens.Count;
@@ -40,8 +37,6 @@ public sealed class TokenBatch
         _positions.Clear();
         _offsets.Clear();
         _offsets.Add(0);
-        _hidden.Clear();
-        _branches = false;
     }
 
     /// <summary>Adds a sequence.</summary>
@@ -50,13 +45,14 @@ public sealed class TokenBatch
     {
         if (tokens.IsEmpty)
             throw new ArgumentException("A sequence needs at least one token.", nameof(tokens));
-        Append(tokens, 0, default);
+        Append(tokens, 0);
         _offsets.Add(_tokens.Count);
     }
 
     /// <summary>
     /// Adds one sequence of a common beginning and several ends, one after the other. An end sees the beginning and itself,
-    /// at the positions that it has right after the beginning: what it gets is what the two get as a sequence of their own.
+    /// at the positions that it has right after the beginning: what it gets is, bit for bit, what the two get as a sequence of
+    /// their own.
     /// </summary>
     /// <param name="beginning">One token or more.</param>
     /// <param name="ends">The ends; some may be empty.</param>
@@ -65,49 +61,30 @@ public sealed class TokenBatch
     {
         ArgumentNullException.ThrowIfNull(ends);
         Add(beginning);
-        int first = _offsets[^2];
 
         // By index: an enumerator of an interface would be allocated in every training step.
         for (int i = 0; i < ends.Count; i++)
-            Append(ends[i].Span, beginning.Length, new HiddenKeys(beginning.Length, _tokens.Count - first));
-        _offsets[^1] = _tokens.Count;
-        _branches |= ends.Count > 1;
+            AddBranch(beginning.Length, ends[i].Span);
     }
 
     /// <summary>
-    /// Adds to the last sequence a branch that follows its first tokens, and ends of the branch. The branch sees these tokens
-    /// and itself; an end sees the branch's tokens and itself too. All get the bits that <see cref="AddBranches"/> gives for the
-    /// tokens before, the branch and its ends in a sequence of their own: up to 15 tokens that nobody reads or sees are put
-    /// before a branch, so that its keys are summed in the lanes that they have there.
+    /// Adds a branch to the last sequence. It follows the sequence's last token at the position before, sees it and what that
+    /// token sees, and gets the bits of these and itself as a sequence of their own.
     /// </summary>
-    /// <param name="beginning">How many of the sequence's first tokens the branch follows, none of them in a branch.</param>
-    /// <param name="branch">The branch; may be empty.</param>
-    /// <param name="ends">The ends; some may be empty.</param>
-    /// <returns>The row of the branch's first token, or of the first end's where the branch is empty.</returns>
-    /// <exception cref="ArgumentOutOfRangeException">The last sequence does not begin with so many tokens.</exception>
-    public int AddBranch(int beginning, ReadOnlySpan<int> branch, IReadOnlyList<ReadOnlyMemory<int>> ends)
+    /// <param name="position">The position of the branch's first token.</param>
+    /// <param name="tokens">The branch; may be empty.</param>
+    /// <exception cref="ArgumentOutOfRangeException">No token of the last sequence that a branch can follow is at the position before.</exception>
+    public void AddBranch(int position, ReadOnlySpan<int> tokens)
     {
-        ArgumentNullException.ThrowIfNull(ends);
-        int first = Sequences == 0 ? 0 : _offsets[^2], length = _tokens.Count - first;
-        if (beginning < 1 || beginning > length || _positions[first + beginning - 1] != beginning - 1)
+        int most = Sequences == 0 ? 0 : _positions[^1] + 1;
+        if (position < 1 || position > most)
         {
             throw new ArgumentOutOfRangeException(
-                nameof(beginning), beginning, $"The last sequence has {length} tokens: a branch can follow 1 to {length} of them, before its first branch.");
+                nameof(position), position, $"The last sequence has its last token at position {most - 1}: a branch can begin at 1 to {most}.");
         }
 
-        while ((_tokens.Count - first - beginning) % VectorMath.Lanes != 0)
-            Append([0], 0, default);
-        int row = _tokens.Count, before = row - first;
-        Append(branch, beginning, new HiddenKeys(beginning, before));
-        for (int i = 0; i < ends.Count; i++)
-        {
-            var hidden = new HiddenKeys(beginning, before, before + branch.Length, _tokens.Count - first);
-            Append(ends[i].Span, beginning + branch.Length, hidden);
-        }
-
+        Append(tokens, position);
         _offsets[^1] = _tokens.Count;
-        _branches = true;
-        return row;
     }
 
     /// <summary>
@@ -139,13 +116,12 @@ public sealed class TokenBatch
         return packed;
     }
 
-    private void Append(ReadOnlySpan<int> tokens, int position, HiddenKeys hidden)
+    private void Append(ReadOnlySpan<int> tokens, int position)
     {
         for (int i = 0; i < tokens.Length; i++)
         {
             _tokens.Add(tokens[i]);
             _positions.Add(position + i);
-            _hidden.Add(hidden);
         }
     }
 }

@@ -82,7 +82,7 @@ internal sealed unsafe class TransformerLayer : IRecomputed
         float epsilon = _configuration.RmsNormEpsilon;
         (Tensor q, Tensor k, Tensor v) = Project(tape, x, epsilon, rows->Dropout);                          // [N, H·D], [N, G·D], [N, G·D]
         Tensor mixed = tape.Attention(
-            q, k, v, rows->Offsets, _configuration.Heads, _configuration.KeyValueHeads, _rotation, rows->Positions, rows->Hidden); // [N, H·D]
+            q, k, v, rows->Offsets, _configuration.Heads, _configuration.KeyValueHeads, _rotation, rows->Positions);               // [N, H·D]
         if (!rows->Wanted.IsEmpty)
             (x, mixed) = (tape.GatherRows(x, rows->Wanted), tape.GatherRows(mixed, rows->Wanted));          // [R, C], [R, H·D]
         x = AddOutput(tape, x, mixed, rows->Dropout);                                                       // [N, C]

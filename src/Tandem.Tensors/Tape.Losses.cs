@@ -168,20 +168,22 @@ public sealed unsafe partial class Tape
         Elementwise(ElementLoss.Hinge, x, targets, weights, normalizer);
 
     /// <summary>
-    /// log softmax(logits[i])[targets[i]] of each row, in nats; 0 where the target is <see cref="IgnoredTarget"/>.
-    /// Not recorded: it has no gradient.
+    /// log softmax(logits[rows[i]])[targets[i]], in nats; 0 where the target is <see cref="IgnoredTarget"/>. Not recorded: it
+    /// has no gradient.
     /// </summary>
     /// <param name="logits">[N, V].</param>
-    /// <param name="targets">N columns.</param>
-    /// <param name="logProbabilities">Receives N numbers.</param>
-    public void LogProbabilities(Tensor logits, ReadOnlySpan<int> targets, Span<float> logProbabilities)
+    /// <param name="rows">A row for each target.</param>
+    /// <param name="targets">Columns.</param>
+    /// <param name="logProbabilities">Receives a number for each target.</param>
+    public void LogProbabilities(Tensor logits, ReadOnlySpan<int> rows, ReadOnlySpan<int> targets, Span<float> logProbabilities)
     {
-        RequireLength(logProbabilities.Length, logits.Rows, nameof(logProbabilities));
-        RequireLength(targets.Length, logits.Rows, nameof(targets));
+        RequireLength(rows.Length, targets.Length, nameof(rows));
+        RequireLength(logProbabilities.Length, targets.Length, nameof(logProbabilities));
+        RequireRange(rows, logits.Rows, nameof(rows));
         RequireTargets(targets, logits.Columns);
         fixed (float* destination = logProbabilities)
-        fixed (int* columns = targets)
-            RowSoftmax.LogProbabilities(logits, columns, destination, Pool);
+        fixed (int* sources = rows, columns = targets)
+            RowSoftmax.LogProbabilities(logits, sources, columns, targets.Length, destination, Pool);
     }
 
     private Tensor Elementwise(ElementLoss kind, Tensor x, ReadOnlySpan<float> targets, ReadOnlySpan<float> weights, float normalizer)

@@ -155,8 +155,8 @@ public sealed unsafe partial class Tape
 
     /// <summary>
     /// Causal grouped-query attention (arXiv 2305.13245) within each of several packed sequences:
-    /// softmax(q·kᵀ / √D)·v, where row i of a sequence sees rows 0..i of the same sequence. Queries and keys are turned by
-    /// the angles of their positions first (RoFormer, arXiv 2104.09864).
+    /// softmax(q·kᵀ / √D)·v, where row i of a sequence sees rows 0..i of the same sequence, but for those of other branches.
+    /// Queries and keys are turned by the angles of their positions first (RoFormer, arXiv 2104.09864).
     /// </summary>
     /// <param name="q">[N, heads·D].</param>
     /// <param name="k">[N, keyValueHeads·D].</param>
@@ -165,12 +165,15 @@ public sealed unsafe partial class Tape
     /// <param name="heads">Query heads; a multiple of <paramref name="keyValueHeads"/>.</param>
     /// <param name="keyValueHeads">Key and value heads; each serves heads / keyValueHeads query heads in a row.</param>
     /// <param name="rotation">Angles for heads of size D, or none: queries and keys as they are.</param>
-    /// <param name="positions">The position of each row, N of them, within the table; empty without one.</param>
-    /// <param name="hidden">Keys before its own that each row does not see, N of them; empty when all see all.</param>
+    /// <param name="positions">
+    /// The position of each row, N of them; may be empty without a rotation, and is then the row's place in its sequence. A
+    /// sequence begins at position 0. Where a row's position is not the one after the position of the row before, a branch begins:
+    /// a row sees, of each position up to its own, the last row that has it, and gets the bits of a sequence of these alone.
+    /// </param>
     /// <returns>[N, heads·D].</returns>
     public Tensor Attention(
         Tensor q, Tensor k, Tensor v, ReadOnlySpan<int> sequenceOffsets, int heads, int keyValueHeads,
-        RotaryTable? rotation = null, ReadOnlySpan<int> positions = default, ReadOnlySpan<HiddenKeys> hidden = default)
+        RotaryTable? rotation = null, ReadOnlySpan<int> positions = default)
     {
         if (heads <= 0 || keyValueHeads <= 0 || heads % keyValueHeads != 0 || q.Columns % heads != 0)
         {
@@ -191,34 +194,28 @@ public sealed unsafe partial class Tape
 
         if (rotation is not null)
             rotation.Require(headSize, positions, q.Rows);
-        if (!hidden.IsEmpty)
-            RequireHidden(hidden, sequenceOffsets, q.Rows);
+        if (!positions.IsEmpty)
+            RequirePath(positions, sequenceOffsets, q.Rows);
         bool wantsGradient = q.Gradient != null || k.Gradient != null || v.Gradient != null;
         Tensor result = Result(q.Rows, q.Columns, wantsGradient, out int node);
         AttentionOperation operation = _attention.Rent();
         operation.Forward(
-            this, q, k, v, Copy(sequenceOffsets), sequenceOffsets.Length - 1, heads, keyValueHeads, rotation, Copy(positions),
-            hidden.IsEmpty ? null : Copy(hidden), result);
+            this, q, k, v, Copy(sequenceOffsets), sequenceOffsets.Length - 1, heads, keyValueHeads, rotation,
+            positions.IsEmpty ? null : Copy(positions), result);
         Record(operation, node);
         return result;
     }
 
-    private static void RequireHidden(ReadOnlySpan<HiddenKeys> hidden, ReadOnlySpan<int> offsets, int rows)
+    private static void RequirePath(ReadOnlySpan<int> positions, ReadOnlySpan<int> offsets, int rows)
     {
-        RequireLength(hidden.Length, rows, nameof(hidden));
+        RequireLength(positions.Length, rows, nameof(positions));
         for (int sequence = 0; sequence + 1 < offsets.Length; sequence++)
         {
-            for (int row = offsets[sequence]; row < offsets[sequence + 1]; row++)
+            for (int row = offsets[sequence], most = 0; row < offsets[sequence + 1]; most = positions[row++] + 1)
             {
-                RequireStretch(hidden[row].Start, hidden[row].End, row, row - offsets[sequence]);
-                RequireStretch(hidden[row].LaterStart, hidden[row].LaterEnd, row, row - offsets[sequence]);
+                if (positions[row] < 0 || positions[row] > most)
+                    throw new ArgumentOutOfRangeException(nameof(positions), $"positions[{row}] = {positions[row]} is outside [0, {most}], where the rows before it allow it to be.");
             }
-        }
-
-        static void RequireStretch(int start, int end, int row, int key)
-        {
-            if (start < 0 || end < start || end > key)
-                throw new ArgumentOutOfRangeException(nameof(hidden), $"Row {row} cannot hide keys {start} to {end}: it is key {key} itself.");
         }
     }
 

@@ -313,9 +313,6 @@ public sealed unsafe partial class Tape : IDisposable
         return memory;
     }
 
-    private HiddenKeys* Copy(ReadOnlySpan<HiddenKeys> values) =>
-        (HiddenKeys*)Copy(MemoryMarshal.Cast<HiddenKeys, int>(values));
-
     private float* Copy(ReadOnlySpan<float> values)
     {
         float* memory = Arena.Floats(Math.Max(values.Length, 1));

@@ -4,11 +4,7 @@ using Tandem.Tensors;
 
 namespace Tandem.Language.Tests;
 
-/// <summary>
-/// Batches of random shapes whose sequences have branches, against a sequence of its own for each branch. Sums over keys
-/// run through 16 lanes by the place of the key in its sequence, so bits are equal where a branch has its keys in the lanes
-/// that they have alone: for the beginning, for the first branch with a token, and after a multiple of 16 hidden keys.
-/// </summary>
+/// <summary>Batches of random shapes whose sequences have branches, against a sequence of its own for each branch: the bits are the same.</summary>
 public sealed class BranchTests : IDisposable
 {
     private readonly WorkerPool _pool = new(2);
@@ -30,14 +26,13 @@ public sealed class BranchTests : IDisposable
             int row = 0;
             foreach (var (beginning, ends) in sequences)
             {
-                int next = row + beginning.Length, hidden = 0;
+                int next = row + beginning.Length;
                 foreach (int[] end in ends.Select(end => end.ToArray()))
                 {
                     float[][] own = Alone(transformer, tape, [.. beginning, .. end]);
-                    AssertRows(own[..beginning.Length], found[row..(row + beginning.Length)], sameBits: true);
-                    AssertRows(own[beginning.Length..], found[next..(next + end.Length)], sameBits: hidden % 16 == 0);
+                    AssertRows(own[..beginning.Length], found[row..(row + beginning.Length)]);
+                    AssertRows(own[beginning.Length..], found[next..(next + end.Length)]);
                     next += end.Length;
-                    hidden += end.Length;
                 }
 
                 row = next;
@@ -62,7 +57,7 @@ public sealed class BranchTests : IDisposable
             float[][] all = Rows(transformer.Hidden(tape, batch));
             var random = new RandomStream((ulong)batch.Count);
             int[] wanted = [.. Enumerable.Range(0, 1 + random.NextInt32(2 * batch.Count)).Select(_ => random.NextInt32(batch.Count))];
-            AssertRows([.. wanted.Select(row => all[row])], Rows(transformer.HiddenOf(tape, batch, wanted)), sameBits: true);
+            AssertRows([.. wanted.Select(row => all[row])], Rows(transformer.HiddenOf(tape, batch, wanted)));
         });
     }
 
@@ -78,18 +73,13 @@ public sealed class BranchTests : IDisposable
             ContinuationScore[][] together = ContinuationScorer.Score(transformer, questions, _pool);
             Assert.Equal(together, ContinuationScorer.Score(transformer, questions, _pool, batchTokens: 1));
             Assert.Equal(together.Reverse(), ContinuationScorer.Score(transformer, [.. questions.Reverse()], _pool, batchTokens: 40));
-            for (int i = 0; i < questions.Length; i++)
+            foreach (var (question, scores) in questions.Zip(together))
             {
-                int hidden = 0;
-                for (int k = 0; k < together[i].Length; k++)
+                foreach (var (continuation, score) in question.Continuations.Zip(scores))
                 {
-                    ReadOnlyMemory<int> continuation = questions[i].Continuations[k];
-                    ContinuationScore alone = ContinuationScorer.Score(
-                        transformer, [new ContinuationQuestion(questions[i].Prompt, [continuation])], _pool)[0][0];
-                    Assert.Equal(continuation.Length, together[i][k].Tokens);
-                    Assert.Equal(
-                        alone.LogProbability, together[i][k].LogProbability, hidden % 16 == 0 ? 0 : 1e-5 * continuation.Length);
-                    hidden += continuation.Length - 1;
+                    var alone = new ContinuationQuestion(question.Prompt, [continuation]);
+                    Assert.Equal(ContinuationScorer.Score(transformer, [alone], _pool)[0][0], score);
+                    Assert.Equal(continuation.Length, score.Tokens);
                 }
             }
         });
@@ -121,23 +111,59 @@ public sealed class BranchTests : IDisposable
     }
 
     [Theory]
-    [InlineData(0, 12, 3 * 530)] // nothing in common
-    [InlineData(500, 12, 500 + (2 * 32) + 30)] // a text in common; two of the three questions fill up lanes
-    [InlineData(20, 4096, 20 + 512 + 510 + 530)] // little: the third would go through the scores of too many keys of others
-    [InlineData(20, 12, 3 * 530)] // little, and a model so small that already the second does
-    [InlineData(5000, 12, 5000 + (2 * 32) + 30)] // more than a forward pass takes of several questions
-    public void PromptGroups_OfThreeQuestions_ShareWhatSavesWork(int common, int width, int tokens)
+    [MemberData(nameof(SmallModels.KindNumbers), MemberType = typeof(SmallModels))]
+    public void Hidden_OfTreesOfBranches_IsThatOfThePathsToTheirRows(int kind)
     {
-        int number = 0;
-        ContinuationQuestion[] questions =
-        [
-            .. Enumerable.Range(0, 3).Select(_ => new ContinuationQuestion(
-                (int[])[.. new int[common], .. Enumerable.Range(0, common >= 500 ? 10 : 510 - common).Select(_ => ++number)],
-                [new int[11], new int[11]])),
-        ];
-        List<PromptGroup> groups = PromptGroup.Of(questions, 1, width, 4096);
-        Assert.Equal([0, 1, 2], groups.SelectMany(group => group.Questions).Order());
-        Assert.Equal(tokens, groups.Sum(group => group.Tokens));
+        using var transformer = SmallModels.Random(SmallModels.Kinds[kind]);
+        using var tape = new Tape(_pool);
+        Check(shapes =>
+        {
+            // Each branch begins at a place that is drawn of the path before it.
+            var random = new RandomStream((ulong)shapes.Sum(shape => shape.Beginning));
+            var batch = new TokenBatch();
+            var paths = new List<int[]>(); // to each row
+            foreach (var (beginning, ends) in Draw(transformer, shapes))
+            {
+                batch.Add(beginning);
+                int[] path = beginning;
+                paths.AddRange(beginning.Select((_, i) => beginning[..(i + 1)]));
+                foreach (int[] end in ends.Select(end => end.ToArray()).Where(end => end.Length > 0))
+                {
+                    int position = 1 + random.NextInt32(path.Length);
+                    batch.AddBranch(position, end);
+                    path = [.. path[..position], .. end];
+                    paths.AddRange(end.Select((_, i) => path[..(position + i + 1)]));
+                }
+            }
+
+            tape.Begin(recording: false);
+            float[][] found = Rows(transformer.Hidden(tape, batch));
+            AssertRows([.. paths.Select(path => Alone(transformer, tape, path)[^1])], found);
+        });
+    }
+
+    [Fact]
+    public void PromptTrees_OfQuestions_SendBeginningsInCommonOnce()
+    {
+        // Two texts, of which the second begins like the first; questions about each; continuations that begin alike.
+        int[] text = [.. Enumerable.Range(100, 20)], other = [.. text[..12], .. Enumerable.Range(200, 5)], unlike = [.. text[..7], 300, 301];
+        ReadOnlyMemory<int>[] continuations = [new[] { 1, 2, 3, 4 }, new[] { 1, 2, 5, 6 }, new[] { 1, 2, 3, 9 }, new[] { 7 }];
+        int[][] prompts = [[.. other, 50, 51], [.. text, 40, 41], unlike, [.. text, 40, 42], [.. text, 40, 41]];
+        ContinuationQuestion[] questions = [.. prompts.Select(prompt => new ContinuationQuestion(prompt, continuations))];
+        var batch = new TokenBatch();
+        List<PackedQuestion> packed = Assert.Single(PromptTree.Batches(questions, 1, 4096, batch));
+
+        // Without their last tokens the continuations are 1 2 3, 1 2 5, 1 2 3 and nothing.
+        Assert.Equal([22 + 4 + 4 + 1 + 4 + 7 + 4, unlike.Length + 4], batch.Offsets[1..].ToArray().Zip(batch.Offsets.ToArray(), (end, start) => end - start));
+        foreach (PackedQuestion question in packed)
+        {
+            Assert.Equal(prompts[question.Index][^1], batch.Tokens[question.Last]);
+            Assert.Equal(4, question.Count);
+            foreach (var (rows, continuation) in question.Rows.Zip(continuations))
+                Assert.Equal(continuation[..^1].ToArray(), rows.Select(row => batch.Tokens[row]));
+        }
+
+        Assert.Equal(questions.Length, PromptTree.Batches(questions, 1, 1, new TokenBatch()).Count());
     }
 
     public void Dispose() => _pool.Dispose();
@@ -171,21 +197,8 @@ public sealed class BranchTests : IDisposable
 
     private static float[][] Rows(Tensor x) => [.. Enumerable.Range(0, x.Rows).Select(i => x.Row(i).ToArray())];
 
-    private static void AssertRows(float[][] expected, float[][] found, bool sameBits)
-    {
-        Assert.Equal(expected.Length, found.Length);
-        foreach (var (expectedRow, foundRow) in expected.Zip(found))
-        {
-            if (sameBits)
-            {
-                Assert.Equal(expectedRow.Select(BitConverter.SingleToInt32Bits), foundRow.Select(BitConverter.SingleToInt32Bits));
-                continue;
-            }
-
-            foreach (var (e, f) in expectedRow.Zip(foundRow))
-                Assert.Equal(e, f, 1e-5f);
-        }
-    }
+    private static void AssertRows(float[][] expected, float[][] found) =>
+        Assert.Equal(expected.Select(row => row.Select(BitConverter.SingleToInt32Bits)), found.Select(row => row.Select(BitConverter.SingleToInt32Bits)));
 
     private sealed record BranchedSequence(int[] Beginning, IReadOnlyList<ReadOnlyMemory<int>> Ends);
 }

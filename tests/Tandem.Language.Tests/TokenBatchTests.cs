@@ -1,56 +1,35 @@
 using FsCheck;
 using FsCheck.Fluent;
-using Tandem.Tensors;
 
 namespace Tandem.Language.Tests;
 
 public class TokenBatchTests
 {
     [Fact]
-    public void AddBranches_BetweenSequences_HideEachOtherAndFollowTheBeginning()
+    public void AddBranches_BetweenSequences_FollowTheBeginning()
     {
         var batch = new TokenBatch();
         batch.Add([1]);
-        Assert.True(batch.Hidden.IsEmpty);
         batch.AddBranches([2, 3], [new[] { 4 }, default, new[] { 5, 6 }]);
         batch.Add([7]);
         Assert.Equal([1, 2, 3, 4, 5, 6, 7], batch.Tokens);
         Assert.Equal([0, 0, 1, 2, 2, 3, 0], batch.Positions);
         Assert.Equal([0, 1, 6, 7], batch.Offsets);
-        Assert.Equal([new(0, 0), new(0, 0), new(0, 0), new(2, 2), new(2, 3), new(2, 3), new(0, 0)], batch.Hidden.ToArray());
-        batch.Clear();
-        batch.Add([1]);
-        Assert.True(batch.Hidden.IsEmpty);
     }
 
     [Fact]
-    public void AddBranch_WithEndsOfItsOwn_StartsAfterWholeLanesThatItDoesNotSee()
+    public void AddBranch_WhereNoTokenIsBefore_IsRefused()
     {
         var batch = new TokenBatch();
-        batch.Add([1]);
-        batch.Add([2, 3]);
-        Assert.Equal(3, batch.AddBranch(2, [4, 5], [new[] { 6 }, default, new[] { 7, 8 }]));
-        int row = batch.AddBranch(1, [], [new[] { 9 }, new[] { 10 }]);
-        batch.Add([11]);
-
-        Assert.Equal(8 + 10, row); // six tokens of the sequence that it does not see, and ten more
-        Assert.Equal([1, 2, 3, 4, 5, 6, 7, 8, .. new int[10], 9, 10, 11], batch.Tokens);
-        Assert.Equal([0, 0, 1, 2, 3, 4, 4, 5, .. new int[10], 1, 1, 0], batch.Positions);
-        Assert.Equal([0, 1, row + 2, row + 3], batch.Offsets);
-        HiddenKeys[] hidden = batch.Hidden.ToArray();
-        Assert.Equal([new(2, 2), new(2, 2), new(2, 2, 4, 4), new(2, 2, 4, 5), new(2, 2, 4, 5)], hidden[3..8]);
-        Assert.Equal([new(1, row - 1, row - 1, row - 1), new(1, row - 1, row - 1, row)], hidden[row..(row + 2)]);
-    }
-
-    [Theory]
-    [InlineData(0)]
-    [InlineData(3)]
-    public void AddBranch_AfterWhatTheSequenceDoesNotBeginWith_IsRefused(int beginning)
-    {
-        var batch = new TokenBatch();
-        Assert.Throws<ArgumentOutOfRangeException>(() => batch.AddBranch(1, [1], []));
-        batch.AddBranches([2], [new[] { 4 }, new[] { 5 }]);
-        Assert.Throws<ArgumentOutOfRangeException>(() => batch.AddBranch(beginning, [1], []));
+        Assert.Throws<ArgumentOutOfRangeException>(() => batch.AddBranch(1, [1]));
+        batch.Add([1, 2, 3]);
+        batch.AddBranch(1, [4]);
+        foreach (int position in new[] { 0, 3 })
+            Assert.Throws<ArgumentOutOfRangeException>(() => batch.AddBranch(position, [1]));
+        batch.AddBranch(2, [5]);
+        batch.AddBranch(1, []);
+        Assert.Equal([0, 1, 2, 1, 2], batch.Positions);
+        Assert.Equal([0, 5], batch.Offsets);
     }
 
     [Fact]

@@ -96,16 +96,16 @@ public sealed class NotFiniteTests : IDisposable
     public void Attention_WithANotFiniteNumberAnywhere_SpreadsItToWhatSeesItOnly(
         int heads, int keyValueHeads, int headSize, int length, bool branches)
     {
-        // A short sequence, one of this length, with two branches that hide each other, the second of which has ends that do so
-        // too, or without, and another short one.
+        // A short sequence, one of this length, with two branches, the second of which has two ends itself, or without, and another
+        // short one.
         int[] offsets = [0, 3, 3 + length, 3 + length + 5];
-        int rows = offsets[^1], beginning = length / 3, firstEnd = length - (length / 4);
-        HiddenKeys[]? hidden = branches ? new HiddenKeys[rows] : null;
-        for (int row = firstEnd; branches && row < length; row++)
-        {
-            int end = (firstEnd + length) / 2;
-            hidden![offsets[1] + row] = row < end ? new HiddenKeys(beginning, firstEnd) : new HiddenKeys(beginning, firstEnd, firstEnd + 1, end);
-        }
+        int rows = offsets[^1], beginning = length / 3, firstEnd = length - (length / 4), secondEnd = (firstEnd + length) / 2;
+        int[] path =
+        [
+            .. Enumerable.Range(0, firstEnd), .. Enumerable.Range(beginning, secondEnd - firstEnd),
+            .. Enumerable.Range(beginning + 1, length - secondEnd),
+        ];
+        int[]? positions = branches ? [0, 1, 2, .. path, 0, 1, 2, 3, 4] : null;
 
         var random = new RandomStream(3);
         float[][] values = [.. new[] { heads, keyValueHeads, keyValueHeads, heads }.Select(h => Draw(rows * h * headSize))]; // q, k, v, dO
@@ -143,7 +143,7 @@ public sealed class NotFiniteTests : IDisposable
         {
             var operation = new OperationCase(
                 "Attention", [(rows, heads * headSize), (rows, keyValueHeads * headSize), (rows, keyValueHeads * headSize)], [],
-                (tape, x, _) => tape.Attention(x[0], x[1], x[2], offsets, heads, keyValueHeads, hidden: hidden), _ => []);
+                (tape, x, _) => tape.Attention(x[0], x[1], x[2], offsets, heads, keyValueHeads, positions: positions), _ => []);
             return operation.Compute(_pool, values[..3], values[3]);
         }
 
@@ -152,9 +152,9 @@ public sealed class NotFiniteTests : IDisposable
             double[][] exact = Array.ConvertAll(values, v => Array.ConvertAll(v, x => (double)x));
             return
             [
-                OperationReferences.Attention(exact[0], exact[1], exact[2], offsets, heads, keyValueHeads, headSize, hidden),
+                OperationReferences.Attention(exact[0], exact[1], exact[2], offsets, heads, keyValueHeads, headSize, positions),
                 .. OperationReferences.AttentionGradients(
-                    exact[0], exact[1], exact[2], exact[3], offsets, heads, keyValueHeads, headSize, hidden),
+                    exact[0], exact[1], exact[2], exact[3], offsets, heads, keyValueHeads, headSize, positions),
             ];
         }
     }

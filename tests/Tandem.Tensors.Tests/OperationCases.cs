@@ -193,8 +193,10 @@ internal static class OperationCases
 
         foreach (var (offsets, positions, heads, keyValueHeads, headSize) in new[]
         {
-            (new[] { 0, 1 }, new[] { 5 }, 1, 1, 4), ([0, 3, 5], [0, 1, 2, 0, 1], 2, 1, 6), ([0, 3], [1, 11, 4], 1, 1, 36),
-            ([0, 2, 2, 7], [3, 4, 0, 1, 2, 3, 4], 4, 2, 16), ([0, 0], [], 2, 2, 4),
+            (new[] { 0, 1 }, new[] { 0 }, 1, 1, 4), ([0, 3, 5], [0, 1, 2, 0, 1], 2, 1, 6), ([0, 3], [0, 1, 1], 1, 1, 36),
+            ([0, 2, 2, 7], [0, 1, 0, 1, 2, 1, 2], 4, 2, 16), ([0, 0], [], 2, 2, 4), ([0, 12], [.. Enumerable.Range(0, 12)], 1, 1, 4),
+            // A branch of a branch, one that begins anew, one at the beginning's end.
+            ([0, 26, 28], [.. Enumerable.Range(0, 8), 3, 4, 5, 6, 5, 6, 7, 8, 9, 10, 0, 1, 2, 1, 2, 3, 4, 5, 0, 1], 2, 1, 10),
         })
         {
             var table = new RotaryTable(headSize, 12, 100f);
@@ -205,7 +207,7 @@ internal static class OperationCases
                 (tape, x, _) => tape.Attention(x[0], x[1], x[2], offsets, heads, keyValueHeads, table, positions),
                 v => OperationReferences.Attention(
                     OperationReferences.Rotary(v[0], positions, heads, headSize, 100),
-                    OperationReferences.Rotary(v[1], positions, keyValueHeads, headSize, 100), v[2], offsets, heads, keyValueHeads, headSize));
+                    OperationReferences.Rotary(v[1], positions, keyValueHeads, headSize, 100), v[2], offsets, heads, keyValueHeads, headSize, positions));
             yield return new(
                 $"Attention turned of one tensor [{string.Join(",", offsets)}], {heads} heads of {headSize}",
                 [(offsets[^1], heads * headSize)], [],
@@ -213,7 +215,7 @@ internal static class OperationCases
                 v =>
                 {
                     double[] turned = OperationReferences.Rotary(v[0], positions, heads, headSize, 100);
-                    return OperationReferences.Attention(turned, turned, v[0], offsets, heads, heads, headSize);
+                    return OperationReferences.Attention(turned, turned, v[0], offsets, heads, heads, headSize, positions);
                 });
         }
     }

@@ -76,7 +76,7 @@ internal static class OperationReferences
     }
 
     public static double[] Attention(
-        double[] q, double[] k, double[] v, int[] offsets, int heads, int keyValueHeads, int headSize, HiddenKeys[]? hidden = null)
+        double[] q, double[] k, double[] v, int[] offsets, int heads, int keyValueHeads, int headSize, int[]? positions = null)
     {
         var y = new double[q.Length];
         for (int s = 0; s + 1 < offsets.Length; s++)
@@ -86,7 +86,7 @@ internal static class OperationReferences
                 for (int head = 0; head < heads; head++)
                 {
                     int qAt = ((i * heads) + head) * headSize;
-                    int[] seen = Seen(offsets[s], i, hidden);
+                    int[] seen = Seen(offsets[s], i, positions);
                     int Row(int j) => ((j * keyValueHeads) + (head / (heads / keyValueHeads))) * headSize;
                     double[] scores = [.. seen.Select(j =>
                         Enumerable.Range(0, headSize).Sum(d => q[qAt + d] * k[Row(j) + d]) / Math.Sqrt(headSize))];
@@ -106,9 +106,9 @@ internal static class OperationReferences
     /// <summary>The gradients of q, k and v, given that of the result.</summary>
     public static double[][] AttentionGradients(
         double[] q, double[] k, double[] v, double[] gradient, int[] offsets, int heads, int keyValueHeads, int headSize,
-        HiddenKeys[]? hidden)
+        int[]? positions)
     {
-        double[] y = Attention(q, k, v, offsets, heads, keyValueHeads, headSize, hidden);
+        double[] y = Attention(q, k, v, offsets, heads, keyValueHeads, headSize, positions);
         double[] dq = new double[q.Length], dk = new double[k.Length], dv = new double[v.Length];
         double scale = 1 / Math.Sqrt(headSize);
         for (int s = 0; s + 1 < offsets.Length; s++)
@@ -118,7 +118,7 @@ internal static class OperationReferences
                 for (int head = 0; head < heads; head++)
                 {
                     int qAt = ((i * heads) + head) * headSize;
-                    int[] seen = Seen(offsets[s], i, hidden);
+                    int[] seen = Seen(offsets[s], i, positions);
                     int Row(int j) => ((j * keyValueHeads) + (head / (heads / keyValueHeads))) * headSize;
                     double Dot(double[] a, int aAt, double[] b, int bAt) => Enumerable.Range(0, headSize).Sum(d => a[aAt + d] * b[bAt + d]);
                     double[] p = Softmax([.. seen.Select(j => Dot(q, qAt, k, Row(j)) * scale)]);
@@ -141,11 +141,10 @@ internal static class OperationReferences
         return [dq, dk, dv];
     }
 
-    private static int[] Seen(int first, int row, HiddenKeys[]? hidden) =>
-    [
-        .. Enumerable.Range(first, row - first + 1)
-            .Where(j => hidden is null || !hidden[row].Hides(j - first)),
-    ];
+    // Of each position up to the row's own the last row that has it.
+    private static int[] Seen(int first, int row, int[]? positions) => positions is null
+        ? [.. Enumerable.Range(first, row - first + 1)]
+        : [.. Enumerable.Range(0, positions[row] + 1).Select(position => Array.LastIndexOf(positions, position, row, row - first + 1))];
 
     public static double[] FeedForward(
         double[] x, double[] norm, double epsilon, double[] gate, double[] up, double[] down, int columns, int inner)

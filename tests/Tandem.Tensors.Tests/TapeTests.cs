@@ -120,7 +120,7 @@ public sealed unsafe class TapeTests
         float[] values = [1f, -2f, 0.5f, 100f, 0f, -100f, 3f, 3f, 3f];
         Tensor logits = tape.Input(values, 3, 3);
         var found = new float[3];
-        tape.LogProbabilities(logits, [2, 1, Tape.IgnoredTarget], found);
+        tape.LogProbabilities(logits, [0, 1, 2], [2, 1, Tape.IgnoredTarget], found);
         Assert.Equal(Math.Log(OperationReferences.Softmax([1, -2, 0.5])[2]), found[0], 1e-6);
         Assert.Equal(-100.0, found[1], 1e-5);
         Assert.Equal(0f, found[2]);
@@ -145,8 +145,9 @@ public sealed unsafe class TapeTests
         Assert.Throws<ArgumentOutOfRangeException>(() => tape.GatherRows(x, [3]));
         Assert.Throws<ArgumentException>(() => tape.Attention(x, x, x, [0, 2], 1, 1));
         Assert.Throws<ArgumentException>(() => tape.Attention(x, x, x, [0, 3], 3, 2));
-        Assert.Throws<ArgumentException>(() => tape.Attention(x, x, x, [0, 3], 1, 1, hidden: [default]));
-        Assert.Throws<ArgumentOutOfRangeException>(() => tape.Attention(x, x, x, [0, 1, 3], 1, 1, hidden: [default, new(0, 1), default]));
+        Assert.Throws<ArgumentException>(() => tape.Attention(x, x, x, [0, 3], 1, 1, positions: [0]));
+        foreach (int[] positions in (int[][])[[1, 2, 3], [0, 2, 1], [0, 1, -1]])
+            Assert.Throws<ArgumentOutOfRangeException>(() => tape.Attention(x, x, x, [0, 3], 1, 1, positions: positions));
         Assert.Throws<ArgumentOutOfRangeException>(() => tape.TokenCrossEntropy(x, [0, 1, 4], [], 1f));
         Assert.Throws<ArgumentException>(() => tape.TokenCrossEntropy(x, [0, 1, 2], [1f], 1f));
         Assert.Throws<ArgumentException>(() => tape.Backward(x));
@@ -272,14 +273,13 @@ public sealed unsafe class TapeTests
         int rows = beginning + first + second;
         int[] one = [.. Enumerable.Range(0, beginning + first)];
         int[] other = [.. Enumerable.Range(0, beginning), .. Enumerable.Range(beginning + first, second)];
-        HiddenKeys[] hidden = new HiddenKeys[rows];
-        Array.Fill(hidden, new HiddenKeys(beginning, beginning + first), beginning + first, second);
+        int[] positions = [.. Enumerable.Range(0, beginning + first), .. Enumerable.Range(beginning, second)];
         float[] q = Values(rows * Queries, 1), k = Values(rows * Keys, 2), v = Values(rows * Keys, 3), sum = Values(rows * Queries, 4);
         // The beginning's outputs count once for each sequence that has it.
         double[][] expected = [new double[rows * Queries], new double[rows * Queries], new double[rows * Keys], new double[rows * Keys]];
         foreach (int[] sequence in (int[][])[one, other])
         {
-            float[][] own = Attend(Rows(q, Queries), Rows(k, Keys), Rows(v, Keys), Rows(sum, Queries), [0, sequence.Length], default);
+            float[][] own = Attend(Rows(q, Queries), Rows(k, Keys), Rows(v, Keys), Rows(sum, Queries), []);
             for (int part = 0; part < 4; part++)
             {
                 int columns = own[part].Length / sequence.Length;
@@ -291,7 +291,7 @@ public sealed unsafe class TapeTests
         }
 
         float[] twice = [.. sum.Select((s, i) => i < beginning * Queries ? 2 * s : s)];
-        float[][] found = Attend(q, k, v, twice, [0, rows], hidden);
+        float[][] found = Attend(q, k, v, twice, positions);
         for (int i = 0; i < beginning * Queries; i++)
             expected[0][i] /= 2;
         for (int part = 0; part < 4; part++)
@@ -300,7 +300,7 @@ public sealed unsafe class TapeTests
                 Assert.Equal(expected[part][i], found[part][i], 2e-5);
         }
 
-        float[][] Attend(float[] q, float[] k, float[] v, float[] sum, int[] offsets, ReadOnlySpan<HiddenKeys> hidden)
+        float[][] Attend(float[] q, float[] k, float[] v, float[] sum, int[] positions)
         {
             using var pool = new WorkerPool(2);
             using var tape = new Tape(pool);
@@ -309,7 +309,7 @@ public sealed unsafe class TapeTests
             sum.CopyTo(parameters["sum"].Tensor.Values);
             tape.Begin(recording: true);
             Tensor[] x = [Input(q, Queries), Input(k, Keys), Input(v, Keys)];
-            Tensor attended = tape.Attention(x[0], x[1], x[2], offsets, 2, 1, hidden: hidden);
+            Tensor attended = tape.Attention(x[0], x[1], x[2], [0, q.Length / Queries], 2, 1, positions: positions);
             tape.Backward(tape.Linear(tape.Reshape(attended, 1, sum.Length), parameters["sum"]));
             return [attended.Values.ToArray(), .. x.Select(t => t.Gradients.ToArray())];
 

@@ -88,6 +88,6 @@ internal sealed unsafe class AttentionKernel : IKernel
     private void Forward()
     {
         _tape.Begin(recording: true);
-        _operation.Forward(_tape, _q, _k, _v, _offsets, _sequences, Heads, KeyValueHeads, _rotation, _positions, null, _result);
+        _operation.Forward(_tape, _q, _k, _v, _offsets, _sequences, Heads, KeyValueHeads, _rotation, _positions, _result);
     }
 }

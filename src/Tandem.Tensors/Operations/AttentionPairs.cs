@@ -3,7 +3,7 @@ using System.Runtime.Intrinsics;
 namespace Tandem.Tensors.Operations;
 
 /// <summary>
-/// Attention's products over no more than the pairs of a row and a key that it sees. Tiles of four rows also multiply what
+/// Attention's products over no more than the pairs of a row and a key that it sees. Tiles of six rows also multiply what
 /// some of them do not see, by a probability of 0; that gives the same bits unless a factor is not finite. Where one is,
 /// these scalar products keep it from rows and keys that have nothing to do with it.
 /// </summary>
@@ -25,40 +25,30 @@ internal static unsafe class AttentionPairs
     }
 
     /// <summary>outputs[i] = Σ over the keys j that row i sees of weights[i, j]·keys[j].</summary>
-    /// <param name="work">The pass.</param>
-    /// <param name="first">The first row of the sequence in the batch.</param>
-    /// <param name="start">The first of the rows, counted from there.</param>
+    /// <param name="start">The position of the first row.</param>
     /// <param name="rows">How many.</param>
     /// <param name="weights">[rows, keys].</param>
     /// <param name="stride">Floats between rows of weights.</param>
     /// <param name="keys">[keys, padded].</param>
     /// <param name="outputs">[rows, padded].</param>
-    public static void SumOverKeys(
-        in AttentionWork work, int first, int start, int rows, float* weights, int stride, float* keys, float* outputs)
+    /// <param name="padded">Columns.</param>
+    public static void SumOverKeys(int start, int rows, float* weights, int stride, float* keys, float* outputs, int padded)
     {
-        int padded = work.Padded;
         new Span<float>(outputs, rows * padded).Clear();
         for (int i = 0; i < rows; i++)
         {
             for (int j = 0; j <= start + i; j++)
-            {
-                if (work.Sees(first, start + i, j))
-                    Add(weights[((long)i * stride) + j], keys + ((long)j * padded), outputs + (i * padded), padded);
-            }
+                Add(weights[((long)i * stride) + j], keys + ((long)j * padded), outputs + (i * padded), padded);
         }
     }
 
     /// <summary>gradients[j] += Σ over the rows i that see key j of weights[i, j]·x[i]. Parameters as above.</summary>
-    public static void AddOverRows(
-        in AttentionWork work, int first, int start, int rows, float* weights, int stride, float* x, float* gradients)
+    public static void AddOverRows(int start, int rows, float* weights, int stride, float* x, float* gradients, int padded)
     {
         for (int i = 0; i < rows; i++)
         {
             for (int j = 0; j <= start + i; j++)
-            {
-                if (work.Sees(first, start + i, j))
-                    Add(weights[((long)i * stride) + j], x + (i * work.Padded), gradients + ((long)j * work.Padded), work.Padded);
-            }
+                Add(weights[((long)i * stride) + j], x + (i * padded), gradients + ((long)j * padded), padded);
         }
     }
 

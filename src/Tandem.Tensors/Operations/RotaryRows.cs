@@ -17,7 +17,7 @@ internal unsafe struct RotaryRows
     /// <summary>[positions, D/2].</summary>
     public float* Sines;
 
-    /// <summary>The position of each row of the batch.</summary>
+    /// <summary>The position of each row of the batch; may be null where nothing is turned.</summary>
     public int* Positions;
 
     /// <summary>destination[i, j] = turned source[i, j]·scale, zero up to [paddedRows, paddedColumns].</summary>

@@ -72,25 +72,26 @@ internal static unsafe class RowSoftmax
         Lanes.StorePart(accumulate ? value + Lanes.LoadPart(gradient, count) : value, gradient, count);
     }
 
-    /// <summary>log softmax(logits[i])[targets[i]]; 0 for an ignored target.</summary>
-    public static void LogProbabilities(Tensor logits, int* targets, float* destination, WorkerPool pool)
+    /// <summary>log softmax(logits[rows[i]])[targets[i]]; 0 for an ignored target.</summary>
+    public static void LogProbabilities(Tensor logits, int* rows, int* targets, int count, float* destination, WorkerPool pool)
     {
         var work = new Work
         {
             Logits = logits.Data,
+            Rows = rows,
             Targets = targets,
             Destination = destination,
-            Rows = logits.Rows,
+            Count = count,
             Columns = logits.Columns,
             RowsPerChunk = RowPartition.RowsPerChunk(logits.Columns),
         };
-        pool.Run(RowPartition.Chunks(logits.Rows, work.RowsPerChunk), &LogProbabilityChunk, &work);
+        pool.Run(RowPartition.Chunks(count, work.RowsPerChunk), &LogProbabilityChunk, &work);
     }
 
     private static void LogProbabilityChunk(void* state, int chunk)
     {
         ref Work work = ref *(Work*)state;
-        int end = Math.Min(work.Rows, (chunk + 1) * work.RowsPerChunk);
+        int end = Math.Min(work.Count, (chunk + 1) * work.RowsPerChunk);
         for (int i = chunk * work.RowsPerChunk; i < end; i++)
         {
             int target = work.Targets[i];
@@ -100,7 +101,7 @@ internal static unsafe class RowSoftmax
                 continue;
             }
 
-            float* row = work.Logits + ((long)i * work.Columns);
+            float* row = work.Logits + ((long)work.Rows[i] * work.Columns);
             Statistics(row, work.Columns, out float largest, out float sum);
             work.Destination[i] = (float)((double)row[target] - largest - VectorMath.Log(sum));
         }
@@ -109,9 +110,10 @@ internal static unsafe class RowSoftmax
     private struct Work
     {
         public float* Logits;
+        public int* Rows;
         public int* Targets;
         public float* Destination;
-        public int Rows;
+        public int Count;
         public int Columns;
         public int RowsPerChunk;
     }

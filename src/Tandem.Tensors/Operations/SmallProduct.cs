@@ -106,6 +106,30 @@ internal static unsafe class SmallProduct
         to += ldc;
     }
 
+    /// <summary>
+    /// [D, keys] in panels of 16 keys from rows of keys or values that are put in at a position: of their first panel the
+    /// columns before stay as they are; what is left of their last becomes zero, unless it is the first.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void PackPanels(float* rows, int stride, int position, int length, int d, float* panels)
+    {
+        panels += (long)(position / TileColumns) * TileColumns * d;
+        int column = position % TileColumns, key = 0;
+        if (column > 0)
+        {
+            for (; key < length && column < TileColumns; key++, column++)
+            {
+                for (int k = 0; k < d; k++)
+                    panels[(k * TileColumns) + column] = rows[((long)key * stride) + k];
+            }
+
+            panels += TileColumns * d;
+        }
+
+        for (; key < length; key += TileColumns, panels += TileColumns * d)
+            GemmPacking.PackPanel(rows + ((long)key * stride), 1, stride, d, Math.Min(TileColumns, length - key), TileColumns, panels);
+    }
+
     /// <summary>destination[i, j] = source[i, j]·scale, zero up to [paddedRows, paddedColumns].</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Pack(
