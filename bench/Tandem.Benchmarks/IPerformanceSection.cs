@@ -4,10 +4,13 @@ namespace Tandem.Benchmarks;
 
 /// <summary>
 /// What one command measured: a section of docs/performance.md. Its public properties are its numbers in
-/// docs/performance.json; what only describes it is implemented explicitly and stays out of that file.
+/// docs/performance/&lt;processor&gt;.json; what only describes it is implemented explicitly and stays out of that file.
 /// </summary>
 internal interface IPerformanceSection
 {
+    /// <summary>Where and when it was measured.</summary>
+    Machine Machine { get; }
+
     /// <summary>The section's heading.</summary>
     string Title { get; }
 

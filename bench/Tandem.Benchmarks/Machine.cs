@@ -17,6 +17,14 @@ internal sealed record Machine(string Processor, int Cores, string VectorPath, s
     [JsonIgnore]
     public string Peer => PyTorch is null ? "No peer was installed" : $"Peer: PyTorch {PyTorch}";
 
+    /// <summary>What is the same of all that this machine measures.</summary>
+    [JsonIgnore]
+    public string Hardware => $"{Processor}, {Cores} cores, {VectorPath}";
+
+    /// <summary>The hardware as a file's name.</summary>
+    [JsonIgnore]
+    public string FileName => string.Join('-', Hardware.ToLowerInvariant().Split([' ', ',', '/', '(', ')', '@', '\\', ':'], StringSplitOptions.RemoveEmptyEntries)) + ".json";
+
     public override string ToString() =>
         $"{Processor}, {Cores} cores; vector path {VectorPath}; {Runtime}; {Date}";
 

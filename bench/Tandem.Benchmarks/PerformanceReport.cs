@@ -6,7 +6,7 @@ using Tandem.Benchmarks.Kernels;
 
 namespace Tandem.Benchmarks;
 
-/// <summary>docs/performance.json, and docs/performance.md made from it; each command replaces its own section.</summary>
+/// <summary>docs/performance/&lt;processor&gt;.json, and docs/performance.md made from all of them; each command replaces its own section.</summary>
 internal static class PerformanceReport
 {
     private static readonly JsonSerializerOptions s_json = new() { WriteIndented = true };
@@ -25,29 +25,57 @@ internal static class PerformanceReport
         ("Kernels", typeof(KernelReport)),
     ];
 
-    /// <summary>Replaces a section, if one is given, and writes both files.</summary>
+    /// <summary>Replaces a section of its machine's file, if one is given, and writes the text of all files.</summary>
     public static void Update(string repository, IPerformanceSection? section)
     {
-        string docs = Directory.CreateDirectory(Path.Combine(repository, "docs")).FullName;
-        string file = Path.Combine(docs, "performance.json");
-        JsonObject old = File.Exists(file) ? JsonNode.Parse(File.ReadAllText(file))!.AsObject() : [];
-        var sections = new JsonObject();
-        var text = new StringBuilder();
-        text.AppendLine("# Speed");
-        text.AppendLine();
-        text.AppendLine("Each section is written by its command, which measures everything in it in one run on one machine; the numbers in full are in `performance.json`. The PyTorch is the one that the operating system packages (`bench/peers/setup.sh` installs it); a current build with another BLAS was not measured.");
+        string text = Path.Combine(repository, "docs", "performance.md"), folder = Directory.CreateDirectory(Path.Combine(repository, "docs", "performance")).FullName;
+        if (section is not null)
+            Replace(Path.Combine(folder, section.Machine.FileName), section);
+        File.WriteAllText(text, Text(folder));
+        Console.WriteLine($"Written: {text}{(section is null ? "" : $" and performance/{section.Machine.FileName}")}");
+    }
+
+    private static void Replace(string file, IPerformanceSection section)
+    {
+        JsonObject old = Read(file), sections = [];
         foreach (var (name, type) in s_sections)
         {
-            IPerformanceSection? current = type == section?.GetType() ? section : (IPerformanceSection?)old[name].Deserialize(type);
-            if (current is null)
-                continue;
-            sections[name] = JsonSerializer.SerializeToNode(current, type);
-            Append(text, current);
+            if (type == section.GetType())
+                sections[name] = JsonSerializer.SerializeToNode(section, type);
+            else if (old[name] is { } same)
+                sections[name] = same.DeepClone();
         }
 
         File.WriteAllText(file, sections.ToJsonString(s_json) + "\n");
-        File.WriteAllText(Path.Combine(docs, "performance.md"), text.ToString());
-        Console.WriteLine($"Written: {docs}/performance.md and performance.json");
+    }
+
+    private static JsonObject Read(string file) => File.Exists(file) ? JsonNode.Parse(File.ReadAllText(file))!.AsObject() : [];
+
+    private static string Text(string folder)
+    {
+        CultureInfo culture = CultureInfo.InvariantCulture;
+        var text = new StringBuilder();
+        text.AppendLine("# Speed");
+        text.AppendLine();
+        text.AppendLine("Each section is written by its command, which measures everything in it in one run on one machine; the numbers in full are in a file for each processor. The PyTorch is the one that the operating system packages (`bench/peers/setup.sh` installs it); a current build with another BLAS was not measured.");
+        foreach (string file in Directory.GetFiles(folder, "*.json").Order(StringComparer.Ordinal))
+        {
+            JsonObject read = Read(file);
+            IPerformanceSection[] sections =
+            [
+                .. s_sections.Select(section => (IPerformanceSection?)read[section.Name].Deserialize(section.Type)).OfType<IPerformanceSection>(),
+            ];
+            if (sections.Length == 0)
+                continue;
+            text.AppendLine();
+            text.AppendLine(culture, $"# {sections[0].Machine.Hardware}");
+            text.AppendLine();
+            text.AppendLine(culture, $"[The numbers in full](performance/{Path.GetFileName(file)}).");
+            foreach (IPerformanceSection section in sections)
+                Append(text, section);
+        }
+
+        return text.ToString();
     }
 
     private static void Append(StringBuilder text, IPerformanceSection section)

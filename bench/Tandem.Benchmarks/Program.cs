@@ -5,28 +5,24 @@ using Tandem.Language;
 using Tandem.Tensors;
 
 const string Usage = """
-    usage: Tandem.Benchmarks step [--seconds S] [--only M]  training step against PyTorch; writes docs/performance.md and .json;
-                                                          M: some of 0.1M,1M,10M,100M
+    usage: Tandem.Benchmarks step [--seconds S] [--only M]  training step against PyTorch; M: some of 0.1M,1M,10M,100M
            Tandem.Benchmarks finetune <file> [--seconds S] [--only M] [--most N]
                                                           fine-tuning on the answers to CosmosQA's questions (its .csv) against
-                                                          PyTorch; adds to docs/performance.md and .json; M: 10M or 100M;
-                                                          N: questions at most, to try it out
-           Tandem.Benchmarks options <file> [--seconds S] scoring the answers of CosmosQA's questions (its .csv) against PyTorch;
-                                                          adds to docs/performance.md and .json
+                                                          PyTorch; M: 10M or 100M; N: questions at most, to try it out
+           Tandem.Benchmarks options <file> [--seconds S] scoring the answers of CosmosQA's questions (its .csv) against PyTorch
            Tandem.Benchmarks generate <file> [--seconds S] [--only M] [--most N]
-                                                          continuing CosmosQA's contexts against PyTorch; adds likewise
+                                                          continuing CosmosQA's contexts against PyTorch
            Tandem.Benchmarks adapters <file> [--seconds S]
-                                                          low-rank adapters over a model of Qwen2.5-0.5B's shape; adds likewise
-           Tandem.Benchmarks decode [--seconds S]         cached decoding and prompts; adds to docs/performance.md and .json
+                                                          low-rank adapters over a model of Qwen2.5-0.5B's shape
+           Tandem.Benchmarks decode [--seconds S]         cached decoding and prompts
            Tandem.Benchmarks tokenize <tokenizer.json> <text file> [--seconds S]
-                                                          encoding and decoding a text; adds to docs/performance.md and .json
-           Tandem.Benchmarks report                       docs/performance.md again, from the .json
-           Tandem.Benchmarks gemm [--milliseconds M]      matrix products at training shapes against OpenBLAS; adds to
-                                                          docs/performance.md and .json
-           Tandem.Benchmarks kernels [--milliseconds M]   single kernels beside the machine's limits; adds to
-                                                          docs/performance.md and .json
+                                                          encoding and decoding a text
+           Tandem.Benchmarks report                       docs/performance.md again, from all .json files
+           Tandem.Benchmarks gemm [--milliseconds M]      matrix products at training shapes against OpenBLAS
+           Tandem.Benchmarks kernels [--milliseconds M]   single kernels beside the machine's limits
            Tandem.Benchmarks profile <threads> [seconds] [width layers heads]
                                                           training steps only, of the 1M model or another, for a profiler
+    Each writes its section of docs/performance/<processor>.json, and docs/performance.md from all such files.
     step and decode exit with 1 when they allocate more managed memory than bench/budget.json allows.
     """;
 var selection = new Selection(Text("--only"), Option("--most", int.MaxValue));

@@ -29,21 +29,21 @@ public static class ContinuationScorer
         var result = new ContinuationScore[questions.Count][];
 
         // A continuation's first token is foretold by the prompt's last, and nothing by its own last, which is left out.
-        foreach (List<PackedQuestion> packed in PromptTree.Batches(questions, 1, batchTokens, batch))
+        foreach (List<PackedPrompt> packed in PromptTree.Batches(questions, 1, batchTokens, batch))
         {
             rows.Clear();
             sources.Clear();
             targets.Clear();
-            foreach (PackedQuestion question in packed)
-                Add(question, rows, sources, targets);
+            foreach (PackedPrompt prompt in packed)
+                Add(prompt, rows, sources, targets);
 
             tape.Begin(recording: false);
             Tensor logits = model.Logits(tape, model.HiddenOf(tape, batch, [.. rows])); // [rows, V]
             float[] logProbabilities = new float[targets.Count];
             tape.LogProbabilities(logits, [.. sources], [.. targets], logProbabilities);
             int at = 0;
-            foreach (PackedQuestion question in packed)
-                result[question.Index] = [.. question.Question.Continuations.Select(continuation => Sum(logProbabilities, ref at, continuation.Length))];
+            foreach (var (question, index, _) in packed.SelectMany(prompt => prompt.Questions))
+                result[index] = [.. question.Continuations.Select(continuation => Sum(logProbabilities, ref at, continuation.Length))];
         }
 
         return result;
@@ -58,16 +58,19 @@ public static class ContinuationScorer
         return new ContinuationScore(sum, tokens);
     }
 
-    private static void Add(PackedQuestion question, List<int> rows, List<int> sources, List<int> targets)
+    private static void Add(PackedPrompt prompt, List<int> rows, List<int> sources, List<int> targets)
     {
         int last = rows.Count;
-        rows.Add(question.Last);
-        rows.AddRange(Enumerable.Range(question.First, question.Count));
-        foreach (var (continuation, own) in question.Question.Continuations.Zip(question.Rows))
+        rows.Add(prompt.Last);
+        rows.AddRange(Enumerable.Range(prompt.First, prompt.Count));
+        foreach (var (question, _, ofContinuations) in prompt.Questions)
         {
-            sources.Add(last);
-            sources.AddRange(own.Select(row => last + 1 + row - question.First));
-            targets.AddRange(continuation.Span);
+            foreach (var (continuation, own) in question.Continuations.Zip(ofContinuations))
+            {
+                sources.Add(last);
+                sources.AddRange(own.Select(row => last + 1 + row - prompt.First));
+                targets.AddRange(continuation.Span);
+            }
         }
     }
 }

@@ -21,19 +21,16 @@ public static class ScoreHeadScorer
         ArgumentNullException.ThrowIfNull(questions);
         using var tape = new Tape(pool);
         var batch = new TokenBatch();
-        var rows = new List<int>();
         float[][] result = new float[questions.Count][];
-        foreach (List<PackedQuestion> packed in PromptTree.Batches(questions, 0, batchTokens, batch))
+        foreach (List<PackedPrompt> packed in PromptTree.Batches(questions, 0, batchTokens, batch))
         {
-            rows.Clear();
-            foreach (PackedQuestion question in packed)
-                rows.AddRange(question.Rows.Select(own => own[^1]));
-
+            PackedQuestion[] all = [.. packed.SelectMany(prompt => prompt.Questions)];
+            int[] rows = [.. all.SelectMany(question => question.Rows).Select(own => own[^1])];
             tape.Begin(recording: false);
-            Tensor scores = model.Scores(tape, model.HiddenOf(tape, batch, [.. rows])); // [continuations, heads]
+            Tensor scores = model.Scores(tape, model.HiddenOf(tape, batch, rows)); // [continuations, heads]
             int at = 0;
-            foreach (PackedQuestion question in packed)
-                result[question.Index] = [.. question.Rows.Select(_ => scores.Row(at++)[0])];
+            foreach (var (_, index, ofContinuations) in all)
+                result[index] = [.. ofContinuations.Select(_ => scores.Row(at++)[0])];
         }
 
         return result;

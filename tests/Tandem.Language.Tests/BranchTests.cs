@@ -151,16 +151,22 @@ public sealed class BranchTests : IDisposable
         int[][] prompts = [[.. other, 50, 51], [.. text, 40, 41], unlike, [.. text, 40, 42], [.. text, 40, 41]];
         ContinuationQuestion[] questions = [.. prompts.Select(prompt => new ContinuationQuestion(prompt, continuations))];
         var batch = new TokenBatch();
-        List<PackedQuestion> packed = Assert.Single(PromptTree.Batches(questions, 1, 4096, batch));
+        List<PackedPrompt> packed = Assert.Single(PromptTree.Batches(questions, 1, 4096, batch));
 
-        // Without their last tokens the continuations are 1 2 3, 1 2 5, 1 2 3 and nothing.
-        Assert.Equal([22 + 4 + 4 + 1 + 4 + 7 + 4, unlike.Length + 4], batch.Offsets[1..].ToArray().Zip(batch.Offsets.ToArray(), (end, start) => end - start));
-        foreach (PackedQuestion question in packed)
+        // Without their last tokens the continuations are 1 2 3, 1 2 5, 1 2 3 and nothing; two questions have the same prompt.
+        Assert.Equal([22 + 4 + 1 + 4 + 7 + 4, unlike.Length + 4], batch.Offsets[1..].ToArray().Zip(batch.Offsets.ToArray(), (end, start) => end - start));
+        foreach (PackedPrompt prompt in packed)
         {
-            Assert.Equal(prompts[question.Index][^1], batch.Tokens[question.Last]);
-            Assert.Equal(4, question.Count);
-            foreach (var (rows, continuation) in question.Rows.Zip(continuations))
-                Assert.Equal(continuation[..^1].ToArray(), rows.Select(row => batch.Tokens[row]));
+            Assert.Equal(4, prompt.Count);
+            foreach (PackedQuestion question in prompt.Questions)
+            {
+                Assert.Equal(prompts[question.Index][^1], batch.Tokens[prompt.Last]);
+                foreach (var (rows, continuation) in question.Rows.Zip(continuations))
+                {
+                    Assert.Equal(continuation[..^1].ToArray(), rows.Select(row => batch.Tokens[row]));
+                    Assert.All(rows, row => Assert.InRange(row, prompt.First, prompt.First + 3));
+                }
+            }
         }
 
         Assert.Equal(questions.Length, PromptTree.Batches(questions, 1, 1, new TokenBatch()).Count());
