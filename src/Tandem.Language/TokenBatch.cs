@@ -76,11 +76,13 @@ public sealed class TokenBatch
     /// <exception cref="ArgumentOutOfRangeException">No token of the last sequence that a branch can follow is at the position before.</exception>
     public void AddBranch(int position, ReadOnlySpan<int> tokens)
     {
-        int most = Sequences == 0 ? 0 : _positions[^1] + 1;
+        if (Sequences == 0)
+            throw new ArgumentOutOfRangeException(nameof(position), position, "There is no sequence yet that a branch could follow.");
+        int most = _positions[^1] + 1;
         if (position < 1 || position > most)
         {
             throw new ArgumentOutOfRangeException(
-                nameof(position), position, $"The last sequence has its last token at position {most - 1}: a branch can begin at 1 to {most}.");
+                nameof(position), position, $"The last token is at position {most - 1} of its sequence: a branch can begin at 1 to {most}.");
         }
 
         Append(tokens, position);

@@ -141,7 +141,7 @@ public sealed class RecomputedActivationsTests : IDisposable
         return [language.Values.ToArray(), scores.Values.ToArray(), .. transformer.Parameters.All.Select(p => p.Tensor.Gradients.ToArray())];
     }
 
-    /// <summary>Packed sequences, and branches that hide each other.</summary>
+    /// <summary>Packed sequences, some with branches.</summary>
     private sealed class Tokens(TransformerConfiguration configuration)
     {
         public TokenBatch Plain(TokenBatch? batch = null)
