@@ -31,7 +31,7 @@ internal sealed record AdapterReport(Machine Machine, string Items, long Paramet
         text.AppendLine(culture, $"- {Machine}.");
         text.AppendLine(culture, $"- Measured limits, {Roofline.Threads} thread(s): {Roofline.PeakGflops:F0} GFLOP/s of fp32 fused multiply-adds, {Roofline.ReadGigabytesPerSecond:F1} GB/s read.");
         text.AppendLine();
-        text.AppendLine(culture, $"A model of Qwen2.5-0.5B's shape ({Parameters:N0} parameters, random, kept in bfloat16, frozen) with adapters of rank {AdapterBenchmark.Adapters.Rank} on all projections ({Trained:N0} trained parameters), on the first questions of `{Items}`, a word or punctuation mark a token. Operations: 2 per linear weight and token forward, 2 for the gradient of its input, 2 more where activations are computed again, the head and the end of the last layer for the rows that are read, adapters and attention not counted. Those of scoring are of each question by itself: contexts that several questions share go through the model once, so that its share of the limit counts work that was left out.");
+        text.AppendLine(culture, $"A model of Qwen2.5-0.5B's shape ({Parameters:N0} parameters, random, kept in bfloat16, frozen) with adapters of rank {AdapterBenchmark.Adapters.Rank} on all projections ({Trained:N0} trained parameters), on the first questions of `{Items}`, a word or punctuation mark a token. Operations: 2 per linear weight and token forward, 2 for the gradient of its input, 2 more where activations are computed again, the head and the end of the last layer for the rows that are read, adapters and attention not counted. Of scoring, tokens that go through the model are counted, beginnings in common once.");
         text.AppendLine();
         text.AppendLine("| Work | A second, best (median) | Tokens/s | Of the limit | Memory held at most, GiB |");
         text.AppendLine("|---|---:|---:|---:|---:|");
@@ -118,10 +118,16 @@ internal static class AdapterBenchmark
         ContinuationQuestion[] asked = [.. questions.Select(q => new ContinuationQuestion(q.Prompt, [.. q.Answers.Select(a => (ReadOnlyMemory<int>)a)]))];
         Timing timing = Timing.Of(() => ContinuationScorer.Score(model, asked, pool), 2, seconds);
 
-        // A continuation's last token foretells nothing, and all share the prompt's last row, which their heads read apart.
-        int tokens = questions.Sum(q => q.Prompt.Length + q.Answers.Sum(a => a.Length - 1));
-        int rows = questions.Sum(q => 1 + q.Answers.Sum(a => a.Length - 1)), heads = questions.Sum(q => q.Answers.Sum(a => a.Length));
-        double operations = 2 * Products(tokens, rows, heads);
+        // A continuation's last token foretells nothing.
+        int tokens = 0, rows = 0;
+        var batch = new TokenBatch();
+        foreach (List<PackedPrompt> packed in PromptTree.Batches(asked, 1, 4096, batch))
+        {
+            tokens += batch.Count;
+            rows += packed.Sum(prompt => 1 + prompt.Count);
+        }
+
+        double operations = 2 * Products(tokens, rows, rows);
         return Row(
             "Scoring four answers to a question", "questions", questions.Length, tokens, timing.Best, timing.Median,
             operations / (1e9 * roofline.PeakGflops), "the peak");
