@@ -22,6 +22,7 @@ public static class ContinuationScorer
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(questions);
         using var tape = new Tape(pool);
+        using var heads = new Tape(pool);
         var batch = new TokenBatch();
         var rows = new List<int>(); // of the batch
         var sources = new List<int>(); // for each target its place among them
@@ -38,15 +39,35 @@ public static class ContinuationScorer
                 Add(prompt, rows, sources, targets);
 
             tape.Begin(recording: false);
-            Tensor logits = model.Logits(tape, model.HiddenOf(tape, batch, [.. rows])); // [rows, V]
-            float[] logProbabilities = new float[targets.Count];
-            tape.LogProbabilities(logits, [.. sources], [.. targets], logProbabilities);
+            Tensor hidden = model.HiddenOf(tape, batch, [.. rows]); // [rows, C]
+            float[] logProbabilities = LogProbabilities(model, heads, hidden, [.. sources], [.. targets]);
             int at = 0;
             foreach (var (question, index, _) in packed.SelectMany(prompt => prompt.Questions))
                 result[index] = [.. question.Continuations.Select(continuation => Sum(logProbabilities, ref at, continuation.Length))];
         }
 
         return result;
+    }
+
+    // Logits of a large vocabulary outgrow everything else: they are computed some rows at a time.
+    private static unsafe float[] LogProbabilities(Transformer model, Tape tape, Tensor hidden, int[] sources, int[] targets)
+    {
+        int[] places = [.. Enumerable.Range(0, targets.Length)];
+        Array.Sort((int[])sources.Clone(), places);
+        int[] columns = [.. places.Select(place => targets[place])];
+        float[] found = new float[targets.Length];
+        for (int first = 0, at = 0; first < hidden.Rows; first += model.RowsOfLogits)
+        {
+            int count = Math.Min(model.RowsOfLogits, hidden.Rows - first);
+            int[] rows = [.. places.Skip(at).Select(place => sources[place] - first).TakeWhile(row => row < count)];
+            tape.Begin(recording: false);
+            var some = new Tensor(hidden.Data + ((long)first * hidden.Columns), null, count, hidden.Columns); // [count, C]
+            tape.LogProbabilities(model.Logits(tape, some), rows, columns.AsSpan(at, rows.Length), found.AsSpan(at, rows.Length));
+            at += rows.Length;
+        }
+
+        Array.Sort(places, found);
+        return found;
     }
 
     private static ContinuationScore Sum(float[] logProbabilities, ref int at, int tokens)

@@ -65,6 +65,9 @@ public sealed partial class Transformer : IDisposable
     /// </summary>
     public bool RecomputesActivations { get; set; }
 
+    // With fewer rows it would take longer to pack the weights of the head.
+    internal int RowsOfLogits => (int)Math.Max(LargestLogits / Configuration.VocabularySize, 128);
+
     internal Parameter EmbeddingTable => _embedding;
 
     internal Parameter FinalNorm => _finalNorm;

@@ -143,6 +143,20 @@ public sealed class BranchTests : IDisposable
     }
 
     [Fact]
+    public void Score_WithMoreLogitsThanAreKeptAtATime_IsThatOfEachAlone()
+    {
+        using var transformer = SmallModels.Random(SmallModels.Kinds[0] with { VocabularySize = 140_000, MaximumPositions = 256 });
+        var random = new RandomStream(4);
+        ContinuationQuestion[] questions = [.. Enumerable.Range(0, 6).Select(i => new ContinuationQuestion(Draw(2 + (i % 3)), [Draw(1), Draw(40), Draw(25)]))];
+        int rows = questions.Sum(question => 1 + 39 + 24);
+        Assert.InRange(rows, 2 * transformer.RowsOfLogits, int.MaxValue);
+        Assert.Equal(
+            questions.Select(question => ContinuationScorer.Score(transformer, [question], _pool)[0]), ContinuationScorer.Score(transformer, questions, _pool));
+
+        ReadOnlyMemory<int> Draw(int count) => (int[])[.. Enumerable.Range(0, count).Select(_ => random.NextInt32(140_000))];
+    }
+
+    [Fact]
     public void PromptTrees_OfQuestions_SendBeginningsInCommonOnce()
     {
         // Two texts, of which the second begins like the first; questions about each; continuations that begin alike.
