@@ -14,7 +14,7 @@ public static class ContinuationScorer
     /// <param name="model">A model with a language head.</param>
     /// <param name="questions">The questions.</param>
     /// <param name="pool">The threads; their number does not change the result.</param>
-    /// <param name="batchTokens">Tokens of a forward pass, beside those of a longer prompt; does not change the result.</param>
+    /// <param name="batchTokens">Tokens of a forward pass, beside those of a longer question; does not change the result.</param>
     /// <exception cref="ArgumentOutOfRangeException">A token is not in the vocabulary, or a question longer than MaximumPositions.</exception>
     public static ContinuationScore[][] Score(
         Transformer model, IReadOnlyList<ContinuationQuestion> questions, WorkerPool pool, int batchTokens = 4096)

@@ -27,7 +27,11 @@ internal sealed class PromptTree
         IReadOnlyList<ContinuationQuestion> questions, int left, int batchTokens, TokenBatch batch)
     {
         int[] order = [.. Enumerable.Range(0, questions.Count)];
-        Array.Sort(order, (a, b) => Compare(questions[a].Prompt, a, questions[b].Prompt, b));
+        Array.Sort(order, (a, b) =>
+        {
+            int difference = questions[a].Prompt.Span.SequenceCompareTo(questions[b].Prompt.Span);
+            return difference != 0 ? difference : a - b;
+        });
         var tree = new PromptTree(questions, left, batch);
         var packed = new List<PackedPrompt>();
         batch.Clear();
@@ -76,7 +80,7 @@ internal sealed class PromptTree
             continuations.AddRange(question.Continuations.Select((continuation, place) => (i, place, continuation[..^_left])));
         }
 
-        continuations.Sort((a, b) => Compare(a.Tokens, 0, b.Tokens, 0));
+        continuations.Sort((a, b) => a.Tokens.Span.SequenceCompareTo(b.Tokens.Span));
         ReadOnlyMemory<int> before = default;
         int[] rows = [];
         foreach (var (question, place, tokens) in continuations)
@@ -101,12 +105,6 @@ internal sealed class PromptTree
     }
 
     private static int Shared(ReadOnlyMemory<int> a, ReadOnlyMemory<int> b) => a.Span.CommonPrefixLength(b.Span);
-
-    private static int Compare(ReadOnlyMemory<int> a, int indexOfA, ReadOnlyMemory<int> b, int indexOfB)
-    {
-        int difference = a.Span.SequenceCompareTo(b.Span);
-        return difference != 0 ? difference : indexOfA - indexOfB;
-    }
 }
 
 /// <summary>A prompt in a batch, with the questions that it is the prompt of.</summary>

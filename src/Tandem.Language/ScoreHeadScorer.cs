@@ -13,7 +13,7 @@ public static class ScoreHeadScorer
     /// <param name="model">A model with score heads.</param>
     /// <param name="questions">The prompts with their continuations.</param>
     /// <param name="pool">The threads; their number does not change the result.</param>
-    /// <param name="batchTokens">Tokens of a forward pass, beside those of a longer prompt; does not change the result.</param>
+    /// <param name="batchTokens">Tokens of a forward pass, beside those of a longer question; does not change the result.</param>
     /// <exception cref="ArgumentOutOfRangeException">A token is not in the vocabulary, or a question longer than MaximumPositions.</exception>
     public static float[][] Score(Transformer model, IReadOnlyList<ContinuationQuestion> questions, WorkerPool pool, int batchTokens = 4096)
     {

@@ -10,12 +10,8 @@ internal static unsafe class AttentionBackward
     public static void Chunk(void* state, int chunk)
     {
         ref AttentionWork work = ref *(AttentionWork*)state;
-        int keyValueHead = chunk % work.KeyValueHeads, group = work.Heads / work.KeyValueHeads, d = work.HeadSize, padded = work.Padded;
-        int first = work.Offsets[chunk / work.KeyValueHeads], end = work.Offsets[(chunk / work.KeyValueHeads) + 1];
-        if (first == end)
-            return;
-        int keys = AttentionWork.KeyStride(work.LongestPath(first, end)), kvStride = work.KeyValueHeads * d;
-
+        AttentionChunk own = work.ChunkAt(chunk);
+        int d = work.HeadSize, padded = work.Padded, keys = own.KeyStride, kvStride = work.KeyValueHeads * d;
         long panel = (long)keys * padded, block = AttentionWork.BlockRows * padded, square = (long)AttentionWork.BlockRows * keys;
         float* scratch = ThreadScratch.Floats((panel * 5) + (square * 2) + (block * 3));
         var blocks = new Blocks { Stride = keys, KeyPanels = scratch };
@@ -32,27 +28,23 @@ internal static unsafe class AttentionBackward
         new Span<float>(blocks.KeyGradients, (int)panel).Clear();
         new Span<float>(blocks.ValueGradients, (int)panel).Clear();
 
-        for (AttentionRun run = work.RunAt(first, end); ; run = work.RunAt(run.End, end))
+        for (int row = own.First; row < own.End;)
         {
+            AttentionRun run = work.RunAt(row, own.End);
             int length = run.End - run.First;
-            long offset = ((long)run.First * kvStride) + ((long)keyValueHead * d);
+            long offset = work.OffsetOfKeys(run, own.KeyValueHead);
             float* keyRows = blocks.Keys + ((long)run.Position * padded);
             work.Rotary.Pack(run.First, work.K + offset, kvStride, length, d, 1f, keyRows, length, padded);
             if (blocks.Powers == null)
                 SmallProduct.PackPanels(keyRows, padded, run.Position, length, d, blocks.KeyPanels);
             SmallProduct.PackPanels(work.V + offset, kvStride, run.Position, length, d, blocks.ValuePanels);
-            for (int head = keyValueHead * group; head < (keyValueHead + 1) * group; head++)
+            for (int head = own.FirstHead; head < own.EndHead; head++)
                 Head(work, chunk, head, run, ref blocks);
 
-            if (run.End == end)
-            {
-                Unpack(work, keyValueHead, run, 0, blocks);
-                break;
-            }
-
-            // The next run takes the place of keys that no later row sees.
-            int next = work.Rotary.Positions[run.End];
-            Unpack(work, keyValueHead, run, next, blocks);
+            // The next run takes the place of keys that no later row sees; after the last run all are done.
+            row = run.End;
+            int next = row < own.End ? work.Rotary.Positions[row] : 0;
+            Unpack(work, own.KeyValueHead, run, next, blocks);
             new Span<float>(blocks.KeyGradients + ((long)next * padded), (run.EndPosition - next) * padded).Clear();
             new Span<float>(blocks.ValueGradients + ((long)next * padded), (run.EndPosition - next) * padded).Clear();
         }

@@ -10,11 +10,8 @@ internal static unsafe class AttentionForward
     public static void Chunk(void* state, int chunk)
     {
         ref AttentionWork work = ref *(AttentionWork*)state;
-        int keyValueHead = chunk % work.KeyValueHeads, group = work.Heads / work.KeyValueHeads, d = work.HeadSize, padded = work.Padded;
-        int first = work.Offsets[chunk / work.KeyValueHeads], end = work.Offsets[(chunk / work.KeyValueHeads) + 1];
-        if (first == end)
-            return;
-        int keys = AttentionWork.KeyStride(work.LongestPath(first, end)), kvStride = work.KeyValueHeads * d;
+        AttentionChunk own = work.ChunkAt(chunk);
+        int d = work.HeadSize, padded = work.Padded, keys = own.KeyStride, kvStride = work.KeyValueHeads * d;
 
         float* scratch = ThreadScratch.Floats(
             ((long)keys * padded * 2) + ((long)SmallProduct.TileRows * (keys + padded)) + (AttentionWork.BlockRows * padded));
@@ -26,14 +23,15 @@ internal static unsafe class AttentionForward
         blocks.Powers = work.PowersOf(chunk);
 
         bool exact = false;
-        for (AttentionRun run = work.RunAt(first, end); ; run = work.RunAt(run.End, end))
+        for (int row = own.First; row < own.End;)
         {
+            AttentionRun run = work.RunAt(row, own.End);
             int length = run.End - run.First;
-            long offset = ((long)run.First * kvStride) + ((long)keyValueHead * d), place = (long)run.Position * padded;
+            long offset = work.OffsetOfKeys(run, own.KeyValueHead), place = (long)run.Position * padded;
             work.Rotary.Pack(run.First, work.K + offset, kvStride, length, d, 1f, blocks.Values + place, length, padded);
             SmallProduct.PackPanels(blocks.Values + place, padded, run.Position, length, d, blocks.KeyPanels);
             SmallProduct.Pack(work.V + offset, kvStride, length, d, 1f, blocks.Values + place, length, padded);
-            for (int head = keyValueHead * group; head < (keyValueHead + 1) * group; head++)
+            for (int head = own.FirstHead; head < own.EndHead; head++)
             {
                 // The last row meets every key in its scores and every value in its sums: a number that is not finite shows
                 // there, and the head is computed once more.
@@ -46,8 +44,7 @@ internal static unsafe class AttentionForward
                 }
             }
 
-            if (run.End == end)
-                break;
+            row = run.End;
         }
 
         work.Exact[chunk] = exact;

@@ -41,7 +41,7 @@ internal unsafe struct AttentionWork
     /// Room for keys in whole tiles; an odd number of cache lines, so that columns that are read down the rows fall into
     /// different sets of the cache.
     /// </summary>
-    public static int KeyStride(int length) => RoundUp(length + SmallProduct.TileRows) | 16;
+    private static int KeyStride(int length) => RoundUp(length + SmallProduct.TileRows) | 16;
 
     /// <summary>Whole groups of the columns that <see cref="AttentionRows"/> works on.</summary>
     public static int RoundUp(int count) => (count + 15) / 16 * 16;
@@ -59,17 +59,32 @@ internal unsafe struct AttentionWork
         return new AttentionRun { First = row, End = last + 1, Position = Rotary.Positions[row] };
     }
 
-    /// <summary>The keys that the row of a sequence which sees most of them sees.</summary>
-    public readonly int LongestPath(int first, int end)
+    /// <summary>The rows and heads of a chunk.</summary>
+    public readonly AttentionChunk ChunkAt(int chunk)
     {
-        int longest = 0;
-        for (AttentionRun run = RunAt(first, end); ; run = RunAt(run.End, end))
+        int sequence = chunk / KeyValueHeads, keyValueHead = chunk % KeyValueHeads, group = Heads / KeyValueHeads, longest = 0;
+        int first = Offsets[sequence], end = Offsets[sequence + 1];
+        for (int row = first; row < end;)
         {
+            AttentionRun run = RunAt(row, end);
             longest = Math.Max(longest, run.EndPosition);
-            if (run.End == end)
-                return longest;
+            row = run.End;
         }
+
+        return new AttentionChunk
+        {
+            First = first,
+            End = end,
+            KeyValueHead = keyValueHead,
+            FirstHead = keyValueHead * group,
+            EndHead = (keyValueHead + 1) * group,
+            KeyStride = KeyStride(longest),
+        };
     }
+
+    /// <summary>Where the keys or values of a run begin in their tensor.</summary>
+    public readonly long OffsetOfKeys(in AttentionRun run, int keyValueHead) =>
+        (((long)run.First * KeyValueHeads) + keyValueHead) * HeadSize;
 
     /// <summary>The kept exponentials of one head of a sequence: tiles of rows, each as wide as the keys that it sees.</summary>
     public readonly long PowersOfHead(int first, int end)
@@ -132,6 +147,23 @@ internal unsafe struct AttentionWork
             KeysPerTile = (int)((Offsets[sequence + 1] - first + tiles) / (tiles + 1)),
         };
     }
+}
+
+/// <summary>One key-value head of one sequence, with the query heads that share it.</summary>
+internal struct AttentionChunk
+{
+    /// <summary>The sequence's first row of the batch.</summary>
+    public int First;
+
+    /// <summary>The row after its last.</summary>
+    public int End;
+
+    public int KeyValueHead;
+    public int FirstHead;
+    public int EndHead;
+
+    /// <summary>Room for the keys that the row sees which sees most of them.</summary>
+    public int KeyStride;
 }
 
 /// <summary>
